@@ -1,0 +1,108 @@
+"""ARM in words: resource ids, and what it takes to be read from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+Json: TypeAlias = Any
+"""What a JSON document holds. It is `Any` until `azremedy.collect` has decoded it."""
+
+
+@final
+class ArmId:
+    """
+    The id of a resource or scope, as ARM wrote it, compared as ARM compares: without case.
+
+    ARM answers the same id in several cases (`resourcegroups`, `RESOURCEGROUPS`, renamed groups), so two
+    ids are equal when their lower-cased texts are. `text` keeps the spelling for people.
+    """
+
+    __slots__ = ("key", "text")
+
+    key: Final[str]
+    text: Final[str]
+
+    def __init__(self, text: str) -> None:
+        self.text = text.rstrip("/")
+        self.key = self.text.lower()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ArmId) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __lt__(self, other: ArmId) -> bool:
+        return self.key < other.key
+
+    def __repr__(self) -> str:
+        return f"ArmId({self.text!r})"
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def name(self) -> str:
+        """The last segment: the resource's own name."""
+        return self.text.rpartition("/")[2]
+
+    @property
+    def subscription(self) -> str | None:
+        """The subscription's GUID, lower-cased."""
+        return self._after("subscriptions")
+
+    @property
+    def group(self) -> ArmId | None:
+        """The resource group that holds this resource (or that this id names)."""
+        segments = self.text.split("/")
+        lowered = self.key.split("/")
+        if len(lowered) >= 5 and lowered[1] == "subscriptions" and lowered[3] == "resourcegroups":
+            return ArmId("/".join(segments[:5]))
+        return None
+
+    @property
+    def type(self) -> str:
+        """The resource type in lower case, e.g. `microsoft.compute/virtualmachines`; empty for a scope."""
+        _, found, rest = self.key.rpartition("/providers/")
+        if not found:
+            return ""
+        segments = rest.split("/")
+        return "/".join([segments[0], *segments[1::2]])
+
+    @property
+    def scope(self) -> ArmId:
+        """What an extension resource such as a lock stands on: the id before its last `/providers/`."""
+        return ArmId(self.text[: self.key.rindex("/providers/")] if "/providers/" in self.key else self.text)
+
+    def covers(self, other: ArmId) -> bool:
+        """Whether `other` is this scope or lies inside it, so that a lock here holds there."""
+        return other.key == self.key or other.key.startswith(self.key + "/")
+
+    def _after(self, segment: str) -> str | None:
+        segments = self.key.split("/")
+        try:
+            return segments[segments.index(segment) + 1]
+        except (ValueError, IndexError):
+            return None
+
+
+class Reader(Protocol):
+    """Everything that may be asked of ARM by who must not change it."""
+
+    def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
+        """
+        Return the decoded JSON body of one GET.
+
+        `address` is a path below the ARM endpoint, or a next link that ARM gave (absolute; refused unless it
+        is on the ARM endpoint's own host). Raises `ReadError` when there is no usable answer.
+        """
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """The `Date` header of ARM's newest answer, in UTC: the only clock a verdict may look at."""
+        ...

@@ -1,0 +1,71 @@
+"""
+Every error that azremedy raises on purpose, and the exit code each one ends in.
+
+    AzremedyError                 2  usage, configuration
+    ├── AmbiguousSubscription     2  a name that fits none or several subscriptions
+    ├── PackagingError            2  the installation lacks a part of itself
+    ├── Incomplete                3  ARM could not be reached or did not answer as ARM
+    │   └── ReadError             3  one request for which there is no usable answer
+    └── SignInError               4  no credential, or one that was refused
+
+The message of each is one sentence for a person, with what to do next.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the process ends with; the same for all commands."""
+
+    CLEAN = 0
+    FINDINGS = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    SIGN_IN = 4
+    STEP_FAILED = 5
+    REFUSED = 6
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class AzremedyError(Exception):
+    """The base of all of them."""
+
+    exit = Exit.USAGE
+
+
+class AmbiguousSubscription(AzremedyError):  # noqa: N818 - a name for what is wrong reads better than "Error"
+    """A subscription name that matches no subscription, or several."""
+
+
+class PackagingError(AzremedyError):
+    """A part of azremedy itself is missing from the installation."""
+
+
+class Incomplete(AzremedyError):  # noqa: N818 - as above
+    """What was asked cannot be answered, because something could not be read."""
+
+    exit = Exit.INCOMPLETE
+
+
+class SignInError(AzremedyError):
+    """There is no credential, or the authority or ARM refused it."""
+
+    exit = Exit.SIGN_IN
+
+
+class ReadError(Incomplete):
+    """
+    A read that failed for good.
+
+    `status` is the HTTP status (None where there was no answer), `code` ARM's error code
+    or the name of what is wrong with the answer, `reason` a sentence.
+    """
+
+    def __init__(self, reason: str, *, status: int | None = None, code: str = "NoAnswer") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.code = code

@@ -1,0 +1,252 @@
+"""The estate: everything that was read of one subscription, at one moment, with what could not be read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from azremedy import symptoms
+from azremedy.arm import ArmId
+from azremedy.resources import (
+    Collection,
+    Disk,
+    InstanceView,
+    Item,
+    Job,
+    Lock,
+    Nic,
+    Nsg,
+    Policy,
+    PowerState,
+    Read,
+    RestorePoint,
+    RestorePoints,
+    RouteTable,
+    Subnet,
+    Subscription,
+    Unread,
+    Vault,
+    Vm,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from azremedy.symptoms import Symptom
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+INACTIVE = frozenset({"protectionstopped", "protectionpaused", "backupssuspended"})
+"""Values of `protectionState` under which the service takes no backups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A backup that failed after the item's last completed one, and what its error is known as, if it is."""
+
+    job: Job
+    symptom: Symptom | None
+
+    def lists(self, *causes: str) -> bool:
+        """Whether any edition of the documents names one of these causes (`C6`, `C4a`) for this symptom."""
+        return self.symptom is not None and self.symptom.lists(*causes)
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """A VM that a vault backs up: the item, and the VM's model where it still exists."""
+
+    item: Item
+    vm: Vm | None
+    policy: Policy | None
+    power: str | None
+
+    @property
+    def id(self) -> ArmId:
+        """The VM's id as the VM list wrote it, or as the item names it where the VM is gone."""
+        return self.vm.id if self.vm else self.item.vm
+
+    @property
+    def crash_consistent(self) -> bool:
+        """Whether the policy asks for crash-consistent points only, which need nothing of the guest."""
+        return ((self.policy is not None and self.policy.consistency) or "").lower() == "onlycrashconsistent"
+
+    @property
+    def needs_guest(self) -> bool:
+        """Whether a backup needs agent, extension and guest network: the VM runs and its policy asks for them."""
+        return self.vm is not None and self.power == "running" and not self.crash_consistent
+
+
+@dataclass(frozen=True)
+class Estate:
+    """One subscription as it was read. Tuples are sorted by id; the derived views below are made once."""
+
+    subscription: Subscription
+    read_at: datetime
+    lookback: timedelta
+    reads: frozenset[Read] = frozenset(Read)
+    vms: tuple[Vm, ...] = ()
+    power_states: tuple[PowerState, ...] = ()
+    disks: tuple[Disk, ...] = ()
+    nics: tuple[Nic, ...] = ()
+    nsgs: tuple[Nsg, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    route_tables: tuple[RouteTable, ...] = ()
+    locks: tuple[Lock, ...] = ()
+    collections: tuple[Collection, ...] = ()
+    vaults: tuple[Vault, ...] = ()
+    items: tuple[Item, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    views: tuple[InstanceView, ...] = ()
+    restore_points: tuple[RestorePoints, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+    @cached_property
+    def vm(self) -> Mapping[ArmId, Vm]:
+        return by(self.vms, lambda vm: vm.id)
+
+    @cached_property
+    def power(self) -> Mapping[ArmId, str]:
+        return {state.vm: state.state.lower() for state in self.power_states}
+
+    @cached_property
+    def disk(self) -> Mapping[ArmId, Disk]:
+        return by(self.disks, lambda disk: disk.id)
+
+    @cached_property
+    def nic(self) -> Mapping[ArmId, Nic]:
+        return by(self.nics, lambda nic: nic.id)
+
+    @cached_property
+    def nsg(self) -> Mapping[ArmId, Nsg]:
+        return by(self.nsgs, lambda nsg: nsg.id)
+
+    @cached_property
+    def subnet(self) -> Mapping[ArmId, Subnet]:
+        return by(self.subnets, lambda subnet: subnet.id)
+
+    @cached_property
+    def route_table(self) -> Mapping[ArmId, RouteTable]:
+        return by(self.route_tables, lambda table: table.id)
+
+    @cached_property
+    def policy(self) -> Mapping[ArmId, Policy]:
+        return by(self.policies, lambda policy: policy.id)
+
+    @cached_property
+    def view(self) -> Mapping[ArmId, InstanceView]:
+        return by(self.views, lambda view: view.vm)
+
+    @cached_property
+    def points(self) -> Mapping[ArmId, tuple[RestorePoint, ...]]:
+        """Restore points by collection; a collection that was not counted is not in it."""
+        return {held.collection: held.points for held in self.restore_points}
+
+    @cached_property
+    def items_of(self) -> Mapping[ArmId, tuple[Item, ...]]:
+        """Protected items by VM: one, or several where another vault still holds old recovery points."""
+        return group(self.items, lambda item: item.vm)
+
+    @cached_property
+    def protected(self) -> tuple[Protected, ...]:
+        """Every VM whose backups are on, once for each item that takes them."""
+        return tuple(
+            Protected(
+                item=item,
+                vm=self.vm.get(item.vm),
+                policy=self.policy.get(item.policy) if item.policy else None,
+                power=self.power.get(item.vm),
+            )
+            for item in self.items
+            if not item.soft_deleted and (item.protection_state or "").lower() not in INACTIVE
+        )
+
+    @cached_property
+    def failures_of(self) -> Mapping[ArmId, tuple[Failure, ...]]:
+        """
+        Failed backups by item, newest first: within the look-back and after the item's last completed backup.
+
+        Jobs join items by vault and container name, never by friendly name, which two VMs may share.
+        """
+        jobs = group(self.jobs, lambda job: (job.vault, (job.container or "").lower()))
+        return {
+            item.id: failures
+            for item in self.items
+            if (failures := self._failures(item, jobs.get((item.vault, item.container.lower()), ())))
+        }
+
+    def _failures(self, item: Item, jobs: Iterable[Job]) -> tuple[Failure, ...]:
+        since = self.read_at - self.lookback
+        if (completed := last_completed(item)) and completed > since:
+            since = completed
+        failed = sorted(
+            (
+                job
+                for job in jobs
+                if job.started and job.started > since and (job.status or "").lower() == "failed"
+            ),
+            key=lambda job: (job.started, job.id.key),
+            reverse=True,
+        )
+        return tuple(Failure(job, symptoms.of(job)) for job in failed)
+
+    @cached_property
+    def collections_of(self) -> Mapping[ArmId, tuple[Collection, ...]]:
+        """Every collection by its source VM, wherever it lies: they all count against the platform's limit."""
+        return group((held for held in self.collections if held.source), lambda held: held.source or held.id)
+
+    def locks_over(self, target: ArmId) -> tuple[Lock, ...]:
+        """Every lock that holds on `target`: its own and those of its group and subscription, widest first."""
+        scopes = self._locks_by_scope
+        segments = target.key.split("/")
+        found = (scopes.get("/".join(segments[:end]), ()) for end in range(3, len(segments) + 1))
+        return tuple(lock for locks in found for lock in locks)
+
+    @cached_property
+    def _locks_by_scope(self) -> Mapping[str, tuple[Lock, ...]]:
+        return group(self.locks, lambda lock: lock.scope.key)
+
+    def not_read(self, read: Read, *scopes: ArmId) -> Unread | None:
+        """The gap, if there is one, that leaves `read` unknown for the whole subscription or one of `scopes`."""
+        gaps = self._unread.get(read, {})
+        for scope in (self.subscription.id, *scopes):
+            if scope in gaps:
+                return gaps[scope]
+        return None
+
+    def any_unread(self, *reads: Read) -> Unread | None:
+        """The first gap of these kinds anywhere, for verdicts that rest on something being absent."""
+        return next((gap for read in reads for gap in self._unread.get(read, {}).values()), None)
+
+    @cached_property
+    def _unread(self) -> Mapping[Read, Mapping[ArmId, Unread]]:
+        gaps: dict[Read, dict[ArmId, Unread]] = defaultdict(dict)
+        for gap in self.unread:
+            gaps[gap.read][gap.scope] = gap
+        return gaps
+
+
+def last_completed(item: Item) -> datetime | None:
+    """When the item's last completed backup started, as far as the item itself tells."""
+    times = [item.last_recovery_point] if item.last_recovery_point else []
+    if item.last_backup and (item.last_backup_status or "").lower().startswith("completed"):
+        times.append(item.last_backup)
+    return max(times, default=None)
+
+
+def by(values: Iterable[T], key: Callable[[T], K]) -> Mapping[K, T]:
+    """`values` by their key; ARM's ids are unique, so none hides another."""
+    return {key(value): value for value in values}
+
+
+def group(values: Iterable[T], key: Callable[[T], K]) -> Mapping[K, tuple[T, ...]]:
+    """`values` in tuples by their key, in the order they came."""
+    groups: dict[K, list[T]] = defaultdict(list)
+    for value in values:
+        groups[key(value)].append(value)
+    return {name: tuple(members) for name, members in groups.items()}

@@ -1,0 +1,47 @@
+"""The limits of Azure Backup that verdicts look at, each with the date from which it holds and its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A number that Azure Backup documents. `source` is the document, by the tag of `docs/sources.md`."""
+
+    value: int
+    unit: str
+    since: date
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.unit}"
+
+
+POINTS_STANDARD = Limit(18, "restore points", date(2018, 1, 9), "SEED, T25")
+"""Instant restore points of one VM under a Standard (V1) policy, over all its collections."""
+
+POINTS_STANDARD_WARNING = Limit(16, "restore points", date(2018, 1, 9), "two below POINTS_STANDARD")
+"""From here on a scan warns."""
+
+POINTS_PLATFORM = Limit(500, "restore points", date(2022, 7, 5), "RP23, RPS22, RPT23")
+"""Restore points of one VM over all collections, whoever made them: the platform's own limit."""
+
+DISK_2018 = Limit(1023, "GiB", date(2018, 1, 9), "SEED")
+"""The largest disk of the origin document. Today's service takes larger ones."""
+
+DISK_PRINTED = Limit(32767, "GiB", date(2025, 11, 12), "T25, IR25")
+"""The largest disk that the troubleshooting page still prints (32 TB)."""
+
+DISK = Limit(65536, "GiB", date(2025, 10, 27), "SM25, FAQ25")
+"""The largest disk of today's support matrix (64 TB)."""
+
+DISK_ADE = Limit(4096, "GiB", date(2025, 11, 12), "T25")
+"""The largest disk that is encrypted in the guest by Azure Disk Encryption."""
+
+AGENT_WINDOWS = "2.7.41491.1010"
+"""The oldest supported Windows VM agent (MINV25)."""
+
+AGENT_LINUX = "2.2.53.1"
+"""The oldest supported Linux VM agent, compared with the goal-state agent's version (MINV25)."""

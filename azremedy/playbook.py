@@ -1,0 +1,121 @@
+"""What a playbook is, and what it finds: one cause of failing backups, how to see it and how to cure it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from hashlib import sha256
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from azremedy.arm import ArmId
+from azremedy.errors import PackagingError
+from azremedy.estate import Estate, Failure, Protected
+from azremedy.resources import Read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+E = TypeVar("E", covariant=True)  # noqa: PLC0105 - the evidence of a finding, short as it stands everywhere
+
+
+class Severity(IntEnum):
+    """How strong the evidence is (`docs/severity.md`)."""
+
+    INFO = 0
+    SUSPECTED = 1
+    CORROBORATED = 2
+    BLOCKING = 3
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class FixClass(StrEnum):
+    """What a cure may do to running work, and whether it can be taken back."""
+
+    SAFE = "safe"
+    GUARDED = "guarded"
+    DESTRUCTIVE = "destructive"
+    MANUAL = "manual"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding(Generic[E]):
+    """
+    One cause at one VM, with the evidence for it.
+
+    `resource` is what carries the cause (a lock, an NSG, a disk, the VM itself). `failure` is the failed backup
+    that bears it out. `manual` says why this one is for a person even though the playbook can cure others.
+    """
+
+    vm: ArmId
+    resource: ArmId
+    message: str
+    severity: Severity
+    evidence: E
+    failure: Failure | None = None
+    manual: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotEvaluated:
+    """A playbook that can give no verdict on a VM, and why. It is neither a finding nor a clean bill."""
+
+    playbook: str
+    vm: ArmId
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Playbook(Generic[E]):
+    """One cause of failing backups."""
+
+    id: str
+    """Kebab-case, equal to the module's name with `-` for `_`; never reused."""
+    title: str
+    causes: tuple[str, ...]
+    """The cause ids of the documents that this playbook covers, e.g. `("C6",)`."""
+    fix_class: FixClass
+    remedy: str
+    """What can be done, in one short imperative sentence; printed beside each finding."""
+    needs: frozenset[Read]
+    """What must be read for it; where one of these is unread for a VM, that VM is not evaluated."""
+    permissions: frozenset[str]
+    """The Azure RBAC actions that detection needs."""
+    detect: Callable[[Estate], Iterator[Finding[E] | NotEvaluated]]
+    about: str
+    """Why, in prose: the module's docstring."""
+
+
+def corroborated(estate: Estate, protected: Protected, *causes: str) -> tuple[Severity, Failure | None]:
+    """
+    Return how strong the case is for one of `causes` at this VM, and the failed backup that bears it out.
+
+    `corroborated` when a backup that failed within the look-back, and after the last completed one, bears a code or
+    text that lists a cause in any edition of the documents, else `suspected`.
+    """
+    for failure in estate.failures_of.get(protected.item.id, ()):
+        if failure.lists(*causes):
+            return Severity.CORROBORATED, failure
+    return Severity.SUSPECTED, None
+
+
+def fingerprint(playbook: str, finding: Finding[Any]) -> str:
+    """Return what names this finding in every later scan: a hash of the playbook's id and the lower-cased ids."""
+    return sha256(f"{playbook}\n{finding.vm.key}\n{finding.resource.key}".encode()).hexdigest()[:32]
+
+
+def load() -> Mapping[str, Playbook[Any]]:
+    """Return the playbooks that azremedy ships, by id, in the order of `playbooks/__init__.py`."""
+    try:
+        shipped: tuple[Playbook[Any], ...] = import_module("azremedy.playbooks").PLAYBOOKS
+    except ModuleNotFoundError as missing:
+        if missing.name != "azremedy.playbooks":
+            raise
+        raise PackagingError(
+            "The playbooks are not installed with this azremedy (the working directory shadows the package): "
+            "run the `azremedy` command instead of `python -m azremedy`, or `pip install -e .` first."
+        ) from missing
+    return {playbook.id: playbook for playbook in shipped}

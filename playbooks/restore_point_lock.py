@@ -1,0 +1,128 @@
+"""
+A lock keeps Azure Backup from pruning its old restore points.
+
+Azure Backup keeps a VM's instant restore points in a restore point collection and deletes the expired ones itself.
+A lock on that collection, on the group that holds it or on the whole subscription forbids the deletion. Points then
+pile up, and at the limit every backup fails with `UserErrorRpCollectionLimitReached`. In 2018 the collection lay in
+the VM's own group; since then the service keeps it in a group of its own (`AzureBackupRG_…`, or one that the policy
+names), and a lock on the VM's group is harmless.
+
+A ReadOnly lock forbids creating points as well, so it needs no limit to be reached.
+
+Sources: SEED, T25, MOVE20, LOCK24, FAQ25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from azremedy import points
+from azremedy.arm import ArmId
+from azremedy.estate import Estate, Protected
+from azremedy.playbook import Finding, FixClass, Playbook, Severity, corroborated
+from azremedy.resources import Lock, Read
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPoints:
+    """The lock, what it stands on, and how full the VM's collections are (None: not counted)."""
+
+    lock: str
+    level: str
+    scope: ArmId
+    notes: str | None
+    collections: tuple[ArmId, ...]
+    points: int | None
+    limit: int
+    days_left: int | None
+
+
+def detect(estate: Estate) -> Iterator[Finding[LockedPoints]]:
+    for protected in estate.protected:
+        locked: dict[Lock, list[ArmId]] = {}
+        for held in points.service_collections(estate, protected):
+            for lock in estate.locks_over(held.id):
+                locked.setdefault(lock, []).append(held.id)
+        for lock, collections in locked.items():
+            yield find(estate, protected, lock, tuple(collections))
+
+
+def find(
+    estate: Estate, protected: Protected, lock: Lock, collections: tuple[ArmId, ...]
+) -> Finding[LockedPoints]:
+    counted, limit = points.count(estate, protected), points.limit(protected)
+    severity, failure = corroborated(estate, protected, "C6")
+    full = counted is not None and counted >= limit.value
+    if not (full or lock.read_only):
+        severity, failure = Severity.SUSPECTED, None
+    return Finding(
+        vm=protected.id,
+        resource=lock.id,
+        message=f"{lock.level} lock '{lock.id.name}' on {place(lock)} keeps Azure Backup from pruning restore points"
+        + fullness(counted, limit.value),
+        severity=severity,
+        evidence=LockedPoints(
+            lock=lock.id.name,
+            level=lock.level,
+            scope=lock.scope,
+            notes=lock.notes,
+            collections=collections,
+            points=counted,
+            limit=limit.value,
+            days_left=None if counted is None else points.days_left(protected, counted),
+        ),
+        failure=failure,
+        manual=by_hand(lock),
+    )
+
+
+def place(lock: Lock) -> str:
+    scope = lock.scope
+    if scope.type:
+        return f"collection {scope.name}"
+    return f"group {scope.name}" if scope.group else "the whole subscription"
+
+
+def fullness(counted: int | None, limit: int) -> str:
+    return "" if counted is None else f" ({counted} of {limit} points)"
+
+
+def by_hand(lock: Lock) -> str | None:
+    """Why this lock is not one for a tool to lift."""
+    if lock.owners:
+        return "the lock belongs to a managed application or an Azure service, which alone may lift it"
+    if lock.scope.group is None:
+        return "lifting a lock of the whole subscription exposes everything in it"
+    return None
+
+
+PLAYBOOK = Playbook(
+    id="restore-point-lock",
+    title="A lock keeps old restore points from being pruned",
+    causes=("C6",),
+    fix_class=FixClass.GUARDED,
+    remedy="Lift the lock, let the service prune, put the lock back; for good, lock the VM's group instead.",
+    needs=frozenset(
+        {
+            Read.VMS,
+            Read.POWER,
+            Read.LOCKS,
+            Read.COLLECTIONS,
+            Read.ITEMS,
+            Read.JOBS,
+            Read.JOB_DETAIL,
+            Read.POLICIES,
+            Read.POINTS,
+        }
+    ),
+    permissions=frozenset(
+        {
+            "Microsoft.Authorization/locks/read",
+            "Microsoft.Compute/restorePointCollections/read",
+            "Microsoft.Compute/restorePointCollections/restorePoints/read",
+        }
+    ),
+    detect=detect,
+    about=__doc__ or "",
+)
