@@ -1,0 +1,59 @@
+"""
+From a reader to an estate: lists over the whole subscription first, then each vault, then each suspect.
+
+`collect` asks for no more than the playbooks need, keeps pages and lists in flight together, and turns whatever has
+no usable answer into an `Unread` of the estate. Nothing that a subscription holds can make it raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from azremedy.arm import ArmId, Reader
+from azremedy.collect.suspects import suspects
+from azremedy.collect.sweep import Progress, Sweep
+from azremedy.estate import Estate
+from azremedy.resources import Read, Subscription, Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An estate and what it cost: the number of requests by kind."""
+
+    estate: Estate
+    calls: Mapping[Read, int]
+
+
+def collect(
+    reader: Reader,
+    subscription: Subscription,
+    *,
+    reads: frozenset[Read] = frozenset(Read),
+    lookback: timedelta = timedelta(days=7),
+    deep: bool = False,
+    wanted: Callable[[ArmId], bool] = lambda _: True,
+    workers: int = 16,
+    progress: Progress | None = None,
+) -> Reading:
+    """
+    Read one subscription.
+
+    `reads` are the kinds that the playbooks need; what those rest on (the vaults of items) is read with them.
+    `wanted` tells the VMs that may be read one by one. At most `workers` requests are in flight.
+    """
+    with ThreadPoolExecutor(workers) as requests, ThreadPoolExecutor(workers) as lists:
+        sweep = Sweep(reader, requests, lists, progress)
+        found = sweep.everything(subscription, reads, lookback)
+        estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
+        looked_at = suspects(estate, wanted, deep=deep)
+        estate = sweep.closer(estate, looked_at)
+        if Read.POINTS in reads:
+            estate = sweep.counted(estate, looked_at, deep=deep)
+    return Reading(replace(estate, unread=tuple(sorted(sweep.unread, key=by_read))), dict(sweep.calls))
+
+
+def by_read(gap: Unread) -> tuple[str, str]:
+    return gap.read.name, gap.scope.key

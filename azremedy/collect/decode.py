@@ -1,0 +1,320 @@
+"""ARM's JSON of each resource type, decoded: the only place that knows how ARM spells its properties."""
+
+from __future__ import annotations
+
+from azremedy.arm import ArmId, Json
+from azremedy.collect.values import arm_id, flag, number, record, records, ref, refs, text, texts, when
+from azremedy.resources import (
+    AttachedDisk,
+    Collection,
+    Disk,
+    ExtensionView,
+    Handler,
+    InstanceView,
+    IpConfiguration,
+    Lock,
+    Nic,
+    Nsg,
+    PowerState,
+    RestorePoint,
+    RestorePoints,
+    Route,
+    RouteTable,
+    Rule,
+    Status,
+    Subnet,
+    Subscription,
+    Vm,
+)
+
+
+class MalformedError(ValueError):
+    """A resource of which not even the id can be read."""
+
+
+def own_id(body: Json) -> ArmId:
+    """The resource's id, the one property that nothing here can do without."""
+    if id_ := ref(body):
+        return id_
+    raise MalformedError("a resource without an id")
+
+
+def subscription(body: Json) -> Subscription:
+    body = record(body)
+    guid = text(body.get("subscriptionId"))
+    id_ = ref(body) or (ArmId(f"/subscriptions/{guid}") if guid else None)
+    if id_ is None:
+        raise MalformedError("a subscription without an id")
+    return Subscription(
+        id=id_,
+        name=text(body.get("displayName")) or id_.name,
+        tenant=text(body.get("tenantId")),
+        state=text(body.get("state")),
+    )
+
+
+def vm(body: Json) -> Vm:
+    id_ = own_id(body)
+    properties = record(body.get("properties"))
+    storage = record(properties.get("storageProfile"))
+    os_disk = record(storage.get("osDisk"))
+    os_profile = record(properties.get("osProfile"))
+    configuration = record(os_profile.get("windowsConfiguration") or os_profile.get("linuxConfiguration"))
+    interfaces = list(records(record(properties.get("networkProfile")).get("networkInterfaces")))
+    nics = refs(interfaces)
+    primary = [nic for nic in interfaces if record(nic.get("properties")).get("primary") is True]
+    return Vm(
+        id=id_,
+        location=text(body.get("location")) or "",
+        os=text(os_disk.get("osType")) or operating_system(os_profile),
+        vm_id=text(properties.get("vmId")),
+        provisioning_state=text(properties.get("provisioningState")),
+        disks=tuple(attached(disk) for disk in (os_disk, *records(storage.get("dataDisks"))) if disk),
+        nics=nics,
+        primary_nic=ref(primary[0]) if primary else nics[0] if len(nics) == 1 else None,
+        extensions=refs(body.get("resources")),
+        provision_agent=flag(configuration.get("provisionVMAgent")),
+        allow_extension_operations=flag(os_profile.get("allowExtensionOperations")),
+        security_type=text(record(properties.get("securityProfile")).get("securityType")),
+        scale_set=ref(properties.get("virtualMachineScaleSet")),
+        managed_by=text(body.get("managedBy")),
+    )
+
+
+def operating_system(os_profile: dict[str, Json]) -> str | None:
+    if "windowsConfiguration" in os_profile:
+        return "Windows"
+    return "Linux" if "linuxConfiguration" in os_profile else None
+
+
+def attached(body: dict[str, Json]) -> AttachedDisk:
+    return AttachedDisk(
+        lun=number(body.get("lun")),
+        name=text(body.get("name")) or "",
+        disk=ref(body.get("managedDisk")),
+        size=number(body.get("diskSizeGB")),
+        write_accelerated=body.get("writeAcceleratorEnabled") is True,
+    )
+
+
+def power_state(body: Json) -> PowerState | None:
+    """The power state in an element of the status-only list; None where ARM does not say."""
+    id_ = own_id(body)
+    view = record(record(body.get("properties")).get("instanceView"))
+    state = power_of(tuple(status(one) for one in records(view.get("statuses"))))
+    return PowerState(id_, state) if state else None
+
+
+def power_of(statuses: tuple[Status, ...]) -> str | None:
+    return next(
+        (
+            one.code.rpartition("/")[2].lower()
+            for one in statuses
+            if one.code.lower().startswith("powerstate/")
+        ),
+        None,
+    )
+
+
+def status(body: dict[str, Json]) -> Status:
+    return Status(
+        code=text(body.get("code")) or "",
+        level=text(body.get("level")),
+        display=text(body.get("displayStatus")),
+        message=text(body.get("message")),
+        time=when(body.get("time")),
+    )
+
+
+def statuses(value: Json) -> tuple[Status, ...]:
+    return tuple(status(one) for one in records(value))
+
+
+def instance_view(of: ArmId, body: Json) -> InstanceView:
+    agent = record(body.get("vmAgent"))
+    reported = statuses(agent.get("statuses"))
+    return InstanceView(
+        vm=of,
+        agent_version=text(agent.get("vmAgentVersion")),
+        agent=reported[0] if reported else None,
+        handlers=tuple(
+            Handler(
+                type=text(one.get("type")) or "",
+                version=text(one.get("typeHandlerVersion")),
+                status=status(record(one.get("status"))) if one.get("status") else None,
+            )
+            for one in records(agent.get("extensionHandlers"))
+        ),
+        extensions=tuple(
+            ExtensionView(
+                name=text(one.get("name")) or "",
+                type=text(one.get("type")),
+                version=text(one.get("typeHandlerVersion")),
+                statuses=statuses(one.get("statuses")),
+            )
+            for one in records(body.get("extensions"))
+        ),
+        statuses=statuses(body.get("statuses")),
+        os_name=text(body.get("osName")),
+        os_version=text(body.get("osVersion")),
+    )
+
+
+def disk(body: Json) -> Disk:
+    properties = record(body.get("properties"))
+    return Disk(
+        id=own_id(body),
+        size=number(properties.get("diskSizeGB")),
+        sku=text(record(body.get("sku")).get("name")),
+        max_shares=number(properties.get("maxShares")),
+        encrypted_in_guest=record(properties.get("encryptionSettingsCollection")).get("enabled") is True,
+        data_access_auth=text(properties.get("dataAccessAuthMode")),
+        managed_by=arm_id(body.get("managedBy")),
+    )
+
+
+def nic(body: Json) -> Nic:
+    properties = record(body.get("properties"))
+    return Nic(
+        id=own_id(body),
+        vm=ref(properties.get("virtualMachine")),
+        nsg=ref(properties.get("networkSecurityGroup")),
+        primary=flag(properties.get("primary")),
+        ip_configurations=tuple(
+            ip_configuration(record(one.get("properties")))
+            for one in records(properties.get("ipConfigurations"))
+        ),
+    )
+
+
+def ip_configuration(properties: dict[str, Json]) -> IpConfiguration:
+    return IpConfiguration(
+        subnet=ref(properties.get("subnet")),
+        address=text(properties.get("privateIPAddress")),
+        primary=properties.get("primary") is True,
+        public_ip=ref(properties.get("publicIPAddress")),
+        application_groups=refs(properties.get("applicationSecurityGroups")),
+        load_balancer_pools=refs(properties.get("loadBalancerBackendAddressPools")),
+    )
+
+
+def nsg(body: Json) -> Nsg:
+    properties = record(body.get("properties"))
+    rules = [rule(one, default=False) for one in records(properties.get("securityRules"))]
+    rules += [rule(one, default=True) for one in records(properties.get("defaultSecurityRules"))]
+    return Nsg(
+        id=own_id(body),
+        location=text(body.get("location")) or "",
+        rules=tuple(sorted(rules, key=lambda one: one.priority)),
+        subnets=refs(properties.get("subnets")),
+        nics=refs(properties.get("networkInterfaces")),
+        etag=text(body.get("etag")),
+    )
+
+
+def rule(body: dict[str, Json], *, default: bool) -> Rule:
+    """Decode a rule, or raise: a rule whose access or priority is unknown would turn every verdict into a guess."""
+    properties = record(body.get("properties"))
+    name, access, priority = (
+        text(body.get("name")),
+        text(properties.get("access")),
+        number(properties.get("priority")),
+    )
+    direction = text(properties.get("direction"))
+    if name is None or access is None or priority is None or direction is None:
+        raise MalformedError("a security rule without name, direction, access or priority")
+    return Rule(
+        name=name,
+        direction=direction,
+        access=access,
+        priority=priority,
+        protocol=text(properties.get("protocol")) or "*",
+        sources=texts(properties.get("sourceAddressPrefix"), properties.get("sourceAddressPrefixes")),
+        source_groups=refs(properties.get("sourceApplicationSecurityGroups")),
+        destinations=texts(
+            properties.get("destinationAddressPrefix"), properties.get("destinationAddressPrefixes")
+        ),
+        destination_groups=refs(properties.get("destinationApplicationSecurityGroups")),
+        ports=texts(properties.get("destinationPortRange"), properties.get("destinationPortRanges")),
+        default=default,
+    )
+
+
+def subnets(body: Json) -> tuple[Subnet, ...]:
+    """Every subnet of a virtual network."""
+    own_id(body)
+    return tuple(subnet(one) for one in records(record(body.get("properties")).get("subnets")))
+
+
+def subnet(body: dict[str, Json]) -> Subnet:
+    properties = record(body.get("properties"))
+    return Subnet(
+        id=own_id(body),
+        nsg=ref(properties.get("networkSecurityGroup")),
+        route_table=ref(properties.get("routeTable")),
+        nat_gateway=ref(properties.get("natGateway")),
+        service_endpoints=tuple(
+            name for one in records(properties.get("serviceEndpoints")) if (name := text(one.get("service")))
+        ),
+        default_outbound=flag(properties.get("defaultOutboundAccess")),
+    )
+
+
+def route_table(body: Json) -> RouteTable:
+    return RouteTable(
+        id=own_id(body),
+        routes=tuple(route(one) for one in records(record(body.get("properties")).get("routes"))),
+    )
+
+
+def route(body: dict[str, Json]) -> Route:
+    properties = record(body.get("properties"))
+    return Route(
+        name=text(body.get("name")) or "",
+        prefix=text(properties.get("addressPrefix")) or "",
+        next_hop=text(properties.get("nextHopType")) or "",
+        next_hop_address=text(properties.get("nextHopIpAddress")),
+    )
+
+
+def lock(body: Json) -> Lock:
+    properties = record(body.get("properties"))
+    level = text(properties.get("level"))
+    if level is None:
+        raise MalformedError("a lock without a level")
+    return Lock(
+        id=own_id(body),
+        level=level,
+        notes=text(properties.get("notes")),
+        owners=tuple(
+            name for one in records(properties.get("owners")) if (name := text(one.get("applicationId")))
+        ),
+    )
+
+
+def collection(body: Json) -> Collection:
+    properties = record(body.get("properties"))
+    return Collection(
+        id=own_id(body),
+        source=ref(properties.get("source")),
+        provisioning_state=text(properties.get("provisioningState")),
+    )
+
+
+def restore_points(of: ArmId, body: Json) -> RestorePoints:
+    """The points of a collection that was read with `$expand=restorePoints`; without the list they are not counted."""
+    points = record(body.get("properties")).get("restorePoints")
+    if not isinstance(points, list):
+        raise MalformedError("a restore point collection without its list of restore points")
+    return RestorePoints(collection=of, points=tuple(restore_point(one) for one in records(points)))
+
+
+def restore_point(body: dict[str, Json]) -> RestorePoint:
+    properties = record(body.get("properties"))
+    return RestorePoint(
+        id=own_id(body),
+        created=when(properties.get("timeCreated")),
+        provisioning_state=text(properties.get("provisioningState")),
+        consistency=text(properties.get("consistencyMode")),
+        vm_id=text(record(properties.get("sourceMetadata")).get("vmId")),
+    )

@@ -1,0 +1,64 @@
+"""Which protected VMs deserve a closer look, and what is looked at: reads scale with trouble, not with size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from azremedy.arm import ArmId
+from azremedy.estate import Estate, Protected
+from azremedy.points import service_collections
+from azremedy.resources import Collection, Job, Read
+
+FINE = frozenset({"", "passed", "healthy"})
+
+
+def suspects(estate: Estate, wanted: Callable[[ArmId], bool], *, deep: bool) -> tuple[Protected, ...]:
+    """Return the protected VMs to read one by one: all of them (`deep`), or those that the lists incriminate."""
+    return tuple(one for one in estate.protected if wanted(one.id) and (deep or incriminated(estate, one)))
+
+
+def incriminated(estate: Estate, one: Protected) -> bool:
+    """Whether the lists say that something is wrong with a VM, or do not say what it does."""
+    item, vm = one.item, one.vm
+    return (
+        (item.health or "").lower() not in FINE
+        or (item.protection_status or "").lower() not in FINE
+        or (item.last_backup_status or "").lower() == "failed"
+        or item.id in estate.failures_of
+        or (vm is not None and (vm.provisioning_state or "").lower() != "succeeded")
+        or unpowered(estate, one)
+        or locked(estate, one)
+    )
+
+
+def unpowered(estate: Estate, one: Protected) -> bool:
+    """Whether the VM is stopped and still allocated, or the list of power states leaves it out."""
+    told = Read.POWER in estate.reads and estate.not_read(Read.POWER) is None
+    return one.power == "stopped" or (told and one.vm is not None and one.power is None)
+
+
+def locked(estate: Estate, one: Protected) -> bool:
+    return any(estate.locks_over(held.id) for held in service_collections(estate, one))
+
+
+def failed_jobs(estate: Estate, looked_at: tuple[Protected, ...]) -> Iterator[tuple[Protected, Job]]:
+    """Yield the newest failed job of each of them whose last backup failed."""
+    for one in looked_at:
+        if failures := estate.failures_of.get(one.item.id):
+            yield one, failures[0].job
+
+
+def uncounted(estate: Estate, looked_at: tuple[Protected, ...], *, deep: bool) -> tuple[Collection, ...]:
+    """
+    Return the collections whose points are worth counting, each once.
+
+    They are those of a VM whose points are locked, or whose newest failure may be a full collection: it lists that
+    cause, or nobody knows what its error means.
+    """
+    found: dict[ArmId, Collection] = {}
+    for one in looked_at:
+        newest = next(iter(estate.failures_of.get(one.item.id, ())), None)
+        full = newest is not None and (newest.symptom is None or newest.lists("C6", "C13"))
+        if deep or full or locked(estate, one):
+            found.update((held.id, held) for held in estate.collections_of.get(one.id, ()))
+    return tuple(found.values())

@@ -1,0 +1,229 @@
+"""The reading of one subscription while it goes on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from threading import Lock as Mutex
+from typing import Any
+
+from azremedy.arm import ArmId, Json, Reader
+from azremedy.collect import decode, sources
+from azremedy.collect.sources import Single, Source
+from azremedy.collect.suspects import failed_jobs, uncounted
+from azremedy.errors import ReadError
+from azremedy.estate import Estate, Protected
+from azremedy.resources import PowerState, Read, Subscription, Unread
+
+Progress = Callable[[Read, int], None]
+"""Called with a kind and the number of requests of that kind so far, from any thread."""
+
+FIELDS: Mapping[Read, str] = {
+    Read.VMS: "vms",
+    Read.POWER: "power_states",
+    Read.DISKS: "disks",
+    Read.NICS: "nics",
+    Read.NSGS: "nsgs",
+    Read.VNETS: "subnets",
+    Read.ROUTE_TABLES: "route_tables",
+    Read.LOCKS: "locks",
+    Read.COLLECTIONS: "collections",
+    Read.VAULTS: "vaults",
+    Read.ITEMS: "items",
+    Read.JOBS: "jobs",
+    Read.POLICIES: "policies",
+}
+PER_VAULT = frozenset({Read.ITEMS, Read.JOBS, Read.POLICIES})
+NONSENSE = (ValueError, TypeError, AttributeError, KeyError)
+"""What decoding raises on JSON of another shape than ARM's."""
+
+
+class Sweep:
+    """
+    The reading of one subscription while it goes on: what was asked, and what had no answer.
+
+    Lists run on threads of their own, because each waits for its next page; all requests share the other pool.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        requests: ThreadPoolExecutor,
+        lists: ThreadPoolExecutor,
+        progress: Progress | None,
+    ) -> None:
+        self.reader = reader
+        self.requests = requests
+        self.lists = lists
+        self.progress = progress
+        self.calls: Counter[Read] = Counter()
+        self.unread: list[Unread] = []
+        self.mutex = Mutex()
+
+    def everything(
+        self, subscription: Subscription, reads: frozenset[Read], lookback: timedelta
+    ) -> dict[str, Any]:
+        """Read the lists, vaults first, since theirs can start only when they are known."""
+        asked = reads | ({Read.VAULTS} if reads & PER_VAULT else frozenset())
+        running = {
+            source.read: self.lists.submit(self.listed, source)
+            for source in sources.of_subscription(subscription.id)
+            if source.read in asked
+        }
+        per_vault = [
+            (source.read, self.lists.submit(self.listed, source))
+            for vault in (running[Read.VAULTS].result() if Read.VAULTS in running else ())
+            for source in sources.of_vault(vault, self.reader.now, lookback)
+            if source.read in asked
+        ]
+        found: dict[str, list[Any]] = {field: [] for field in FIELDS.values()}
+        for read, future in (*running.items(), *per_vault):
+            found[FIELDS[read]] += future.result()
+        return {field: tuple(sorted(values, key=by_id)) for field, values in found.items()}
+
+    def listed(self, source: Source) -> list[Any]:
+        """Return what one list holds; where it breaks off, what came before it stays and the gap is noted."""
+        held: list[Any] = []
+        try:
+            for page in self.pages(source):
+                for element in page:
+                    held += self.decoded(source, element)
+        except ReadError as error:
+            self.gap(source.read, source.scope, error)
+        return held
+
+    def decoded(self, source: Source, element: Json) -> Iterable[Any]:
+        try:
+            return source.decode(element)
+        except NONSENSE as error:
+            id_ = element.get("id") if isinstance(element, dict) else None
+            scope = ArmId(id_) if isinstance(id_, str) and id_ else source.scope
+            self.gap(
+                source.read,
+                scope,
+                malformed("an element", error),
+            )
+            return ()
+
+    def pages(self, source: Source) -> Iterator[list[Json]]:
+        """Yield the pages of a list, the next one already under way while one is decoded."""
+        asked = {source.address}
+        waiting: Future[Json] | None = self.requests.submit(
+            self.get, source.read, source.address, source.query
+        )
+        while waiting:
+            body = waiting.result()
+            values, link = body.get("value"), body.get("nextLink")
+            if not isinstance(values, list):
+                raise ReadError("the answer is no list: it has no 'value'", status=200, code="NotAList")
+            if link and (not isinstance(link, str) or link in asked):
+                raise ReadError("the list leads back to a page it came from", status=200, code="NextLinkLoop")
+            asked.add(link or "")
+            waiting = self.requests.submit(self.get, source.read, link) if link else None
+            yield values
+
+    def closer(self, estate: Estate, looked_at: tuple[Protected, ...]) -> Estate:
+        """Read the instance view and the newest failed job of each suspect."""
+        views = [
+            self.submit(sources.instance_view(one.id))
+            for one in looked_at
+            if Read.VIEW in estate.reads and one.vm is not None
+        ]
+        details = [
+            self.submit(sources.job_detail(one, job))
+            for one, job in failed_jobs(estate, looked_at)
+            if Read.JOB_DETAIL in estate.reads
+        ]
+        read_views = tuple(sorted(answers(views), key=by_id))
+        read_jobs = {job.id: job for job in answers(details)}
+        return self.powered(
+            replace(
+                estate,
+                views=read_views,
+                jobs=tuple(merged(job, read_jobs.get(job.id)) for job in estate.jobs),
+            ),
+            looked_at,
+        )
+
+    def powered(self, estate: Estate, looked_at: tuple[Protected, ...]) -> Estate:
+        """Take a power state that the list left out from the instance view; what neither tells is a gap."""
+        if Read.POWER not in estate.reads or estate.not_read(Read.POWER):
+            return estate
+        told: list[PowerState] = []
+        for one in looked_at:
+            if one.vm is None or one.power is not None:
+                continue
+            view = estate.view.get(one.id)
+            if view and (state := decode.power_of(view.statuses)):
+                told.append(PowerState(one.id, state))
+            else:
+                self.gap(
+                    Read.POWER,
+                    one.id,
+                    ReadError("ARM reports no power state", status=200, code="NoPowerState"),
+                )
+        return (
+            replace(estate, power_states=tuple(sorted((*estate.power_states, *told), key=by_id)))
+            if told
+            else estate
+        )
+
+    def counted(self, estate: Estate, looked_at: tuple[Protected, ...], *, deep: bool) -> Estate:
+        """Count the restore points of the suspects that may be full."""
+        counts = [
+            self.submit(sources.restore_points(held)) for held in uncounted(estate, looked_at, deep=deep)
+        ]
+        return replace(estate, restore_points=tuple(sorted(answers(counts), key=by_id)))
+
+    def submit(self, single: Single) -> Future[Any]:
+        """Start one single read; its future holds the decoded resource, or None where there is a gap."""
+        return self.requests.submit(self.read_one, single)
+
+    def read_one(self, single: Single) -> Any:
+        try:
+            return single.decode(self.get(single.read, single.address, single.query))
+        except ReadError as error:
+            self.gap(single.read, single.scope, error)
+        except NONSENSE as error:
+            self.gap(single.read, single.scope, malformed("the answer", error))
+        return None
+
+    def get(self, read: Read, address: str, query: Mapping[str, str] | None = None) -> Json:
+        with self.mutex:
+            self.calls[read] += 1
+            done = self.calls[read]
+        body = self.reader.get(address, query)
+        if self.progress:
+            self.progress(read, done)
+        return body
+
+    def gap(self, read: Read, scope: ArmId, error: ReadError) -> None:
+        with self.mutex:
+            self.unread.append(Unread(read, scope, error.reason, error.status, error.code))
+
+
+def malformed(what: str, error: Exception) -> ReadError:
+    return ReadError(f"{what} makes no sense: {error}", status=200, code="Malformed")
+
+
+def answers(futures: Iterable[Future[Any]]) -> list[Any]:
+    """Return what single reads gave, without those that have no answer."""
+    return [answer for future in futures if (answer := future.result()) is not None]
+
+
+def merged(listed: Any, detailed: Any) -> Any:
+    """A job of the list with the errors that only its own address tells."""
+    return (
+        listed
+        if detailed is None
+        else replace(listed, errors=detailed.errors, dynamic_text=detailed.dynamic_text)
+    )
+
+
+def by_id(resource: Any) -> str:
+    """What keeps an estate in the same order however its pages came in."""
+    id_: ArmId = getattr(resource, "id", None) or getattr(resource, "vm", None) or resource.collection
+    return id_.key

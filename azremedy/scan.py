@@ -1,0 +1,167 @@
+"""From an estate to what is wrong with it: findings, worst first, and what no verdict could be given on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection as Group
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from azremedy.arm import ArmId
+from azremedy.estate import Estate, Failure, Protected
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, fingerprint
+from azremedy.resources import Read, Subscription, Unread
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A finding and the playbook that made it. `fingerprint` names it in every later scan."""
+
+    playbook: Playbook[Any]
+    finding: Finding[Any]
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unexplained:
+    """A VM whose newest backup failed for a reason that no playbook sees."""
+
+    vm: ArmId
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """
+    What a scan of one subscription says.
+
+    `vms` counts the virtual machines, `protected` those with backups on, `close_look` those of them that were read
+    one by one; the rest was judged from lists only. `calls` counts the requests to ARM by kind.
+    """
+
+    subscription: Subscription
+    started: datetime
+    finished: datetime
+    calls: Mapping[Read, int]
+    vms: int
+    protected: int
+    close_look: int
+    diagnoses: tuple[Diagnosis, ...]
+    unread: tuple[Unread, ...]
+    not_evaluated: tuple[NotEvaluated, ...]
+    unexplained: tuple[Unexplained, ...]
+
+    @property
+    def worst(self) -> Severity | None:
+        """The highest severity found."""
+        return max((diagnosis.finding.severity for diagnosis in self.diagnoses), default=None)
+
+    def counts(self) -> Mapping[Severity, int]:
+        """Return the number of findings of each severity, worst first, zeros included."""
+        found = [diagnosis.finding.severity for diagnosis in self.diagnoses]
+        return {severity: found.count(severity) for severity in sorted(Severity, reverse=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which VMs a scan speaks of; empty means all. `vms` are names or ids, `groups` names, without case."""
+
+    vms: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+
+    def __contains__(self, vm: ArmId) -> bool:
+        group = vm.group
+        return (not self.vms or vm.key in self.vms or vm.name.lower() in self.vms) and (
+            not self.groups or (group is not None and group.name.lower() in self.groups)
+        )
+
+    @classmethod
+    def of(cls, vms: Iterable[str] = (), groups: Iterable[str] = ()) -> Selection:
+        """Make one of what a user wrote."""
+        return cls(
+            frozenset(vm.lower().rstrip("/") for vm in vms), frozenset(group.lower() for group in groups)
+        )
+
+
+EVERYTHING = Selection()
+
+
+def needs(playbooks: Iterable[Playbook[Any]]) -> frozenset[Read]:
+    """Return what must be read for these playbooks."""
+    return frozenset().union(*(playbook.needs for playbook in playbooks))
+
+
+def evaluate(
+    estate: Estate,
+    playbooks: Sequence[Playbook[Any]],
+    *,
+    selection: Selection = EVERYTHING,
+    calls: Mapping[Read, int] | None = None,
+    started: datetime | None = None,
+    finished: datetime | None = None,
+) -> Scan:
+    """
+    Return what the playbooks say of the VMs selected in an estate.
+
+    A VM for which a playbook says nothing, although something that it needs is unread, is *not evaluated*: nobody
+    may take it for healthy. Times are those of ARM's answers; without them the moment of the reading stands in.
+    """
+    diagnoses: list[Diagnosis] = []
+    gaps: list[NotEvaluated] = []
+    protected = [one for one in estate.protected if one.id in selection]
+    for playbook in playbooks:
+        spoken: set[ArmId] = set()
+        for said in playbook.detect(estate):
+            if said.vm not in selection:
+                continue
+            spoken.add(said.vm)
+            if isinstance(said, NotEvaluated):
+                gaps.append(said)
+            else:
+                diagnoses.append(Diagnosis(playbook, said, fingerprint(playbook.id, said)))
+        gaps += unevaluated(estate, playbook, (one for one in protected if one.id not in spoken))
+    diagnoses.sort(
+        key=lambda one: (-one.finding.severity, one.finding.vm.key, one.playbook.id, one.finding.resource.key)
+    )
+    return Scan(
+        subscription=estate.subscription,
+        started=started or estate.read_at,
+        finished=finished or estate.read_at,
+        calls=calls or {},
+        vms=sum(vm.id in selection for vm in estate.vms),
+        protected=len({one.id for one in protected}),
+        close_look=len({one.id for one in protected if one.id in estate.view}),
+        diagnoses=tuple(diagnoses),
+        unread=estate.unread,
+        not_evaluated=tuple(gaps),
+        unexplained=tuple(unexplained(estate, protected, diagnoses)),
+    )
+
+
+def unevaluated(
+    estate: Estate, playbook: Playbook[Any], silent: Iterable[Protected]
+) -> Iterator[NotEvaluated]:
+    """Yield the VMs on which a playbook was silent although something that it needs is unread for them."""
+    if not estate.unread:
+        return
+    for one in silent:
+        if gap := missing(estate, one, playbook.needs):
+            yield NotEvaluated(playbook.id, one.id, f"{gap.read} not read: {gap.reason}")
+
+
+def missing(estate: Estate, one: Protected, reads: Group[Read]) -> Unread | None:
+    """Return a gap that leaves one of `reads` unknown for this VM, if there is one."""
+    held = (collection.id for collection in estate.collections_of.get(one.id, ()))
+    scopes = (one.id, one.item.vault, one.item.id, *held)
+    return next((gap for read in sorted(reads) if (gap := estate.not_read(read, *scopes))), None)
+
+
+def unexplained(
+    estate: Estate, protected: Iterable[Protected], diagnoses: Iterable[Diagnosis]
+) -> Iterator[Unexplained]:
+    """Yield the VMs whose newest backup failed and for which nothing is found at `suspected` or above."""
+    explained = {one.finding.vm for one in diagnoses if one.finding.severity >= Severity.SUSPECTED}
+    for one in protected:
+        if one.id not in explained and (failures := estate.failures_of.get(one.item.id)):
+            yield Unexplained(one.id, failures[0])
