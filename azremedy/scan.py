@@ -153,7 +153,8 @@ def unevaluated(
 def missing(estate: Estate, one: Protected, reads: Group[Read]) -> Unread | None:
     """Return a gap that leaves one of `reads` unknown for this VM, if there is one."""
     held = (collection.id for collection in estate.collections_of.get(one.id, ()))
-    scopes = (one.id, one.item.vault, one.item.id, *held)
+    parts = (*one.vm.nics, *(disk.disk for disk in one.vm.disks if disk.disk)) if one.vm else ()
+    scopes = (one.id, one.item.vault, one.item.id, *held, *parts)
     return next((gap for read in sorted(reads) if (gap := estate.not_read(read, *scopes))), None)
 
 

@@ -1,0 +1,153 @@
+"""
+Signed in and ready to read: what the command line runs on, and the way to use azremedy from Python.
+
+    from azremedy.session import connect
+
+    with connect(cloud="sandbox") as azure:
+        for found in azure.scan("demo").diagnoses:
+            print(found.finding.severity, found.finding.vm.name, found.finding.message)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from azremedy.azure import Cloud, open_reader, subscriptions
+from azremedy.azure import Session as Http
+from azremedy.azure import cloud as find_cloud
+from azremedy.azure.credential import ClientSecret
+from azremedy.azure.reader import ArmReader
+from azremedy.collect import Progress, Reading, collect
+from azremedy.playbook import Playbook, load
+from azremedy.resources import Read, Subscription
+from azremedy.scan import EVERYTHING, Scan, Selection, evaluate, needs
+
+WORKERS = 16
+"""Requests in flight at once: what ARM's refill rate can use, with room for its latency."""
+
+WEEK = timedelta(days=7)
+
+
+class Session:
+    """One cloud, signed in. Make it with `connect`."""
+
+    def __init__(self, cloud: Cloud, reader: ArmReader, environ: Mapping[str, str]) -> None:
+        self.cloud = cloud
+        self.reader = reader
+        self.environ = environ
+
+    def subscriptions(self, named: Sequence[str] = ()) -> tuple[Subscription, ...]:
+        """
+        Return the subscriptions of these names or ids (`*`: every enabled one), or the default one.
+
+        The default is AZURE_SUBSCRIPTION_ID, else that of the `az` profile. Raises `AzremedyError` when there is
+        none, `AmbiguousSubscription` for a name that fits none or several, `Incomplete` for an id that ARM does not
+        show to this identity.
+        """
+        return subscriptions.find(self.reader, named or subscriptions.default(self.environ))
+
+    def read(
+        self,
+        subscription: Subscription,
+        *,
+        playbooks: Sequence[Playbook[Any]] | None = None,
+        lookback: timedelta = WEEK,
+        deep: bool = False,
+        selection: Selection = EVERYTHING,
+        progress: Progress | None = None,
+    ) -> Reading:
+        """Read what these playbooks (default: all) need of a subscription. See `azremedy.collect.collect`."""
+        return collect(
+            self.reader,
+            subscription,
+            reads=needs(load().values() if playbooks is None else playbooks),
+            lookback=lookback,
+            deep=deep,
+            wanted=selection.__contains__,
+            workers=WORKERS,
+            progress=progress,
+        )
+
+    def scan(
+        self,
+        subscription: str | Subscription = "",
+        *,
+        playbooks: Sequence[Playbook[Any]] | None = None,
+        lookback: timedelta = WEEK,
+        deep: bool = False,
+        selection: Selection = EVERYTHING,
+        progress: Progress | None = None,
+    ) -> Scan:
+        """Read a subscription and return what the playbooks (default: all) say of it."""
+        if isinstance(subscription, str):
+            [subscription] = self.subscriptions([subscription] if subscription else ())
+        chosen = tuple(load().values()) if playbooks is None else playbooks
+        started = self.reader.now
+        reading = self.read(
+            subscription,
+            playbooks=chosen,
+            lookback=lookback,
+            deep=deep,
+            selection=selection,
+            progress=progress,
+        )
+        return evaluate(
+            reading.estate,
+            chosen,
+            selection=selection,
+            calls=with_subscription(reading).calls,
+            started=started,
+            finished=self.reader.now,
+        )
+
+
+def with_subscription(reading: Reading) -> Reading:
+    """Count the request that found the subscription."""
+    return replace(reading, calls={Read.SUBSCRIPTION: 1, **reading.calls})
+
+
+@contextmanager
+def connect(
+    cloud: str = "public",
+    *,
+    tenant: str | None = None,
+    deadline: float | None = None,
+    log: Callable[[str], None] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[Session]:
+    """
+    Sign in to a cloud and yield a session that can read.
+
+    `cloud` is `public`, `usgov`, `china`, the https address of an ARM endpoint, or `sandbox`, which starts the
+    embedded sandbox in this process. `deadline` is the number of seconds after which no more is read. `log` gets a
+    line for each request, without secrets. Raises `SignInError` without a usable credential and `Incomplete` where
+    the endpoint does not answer as ARM.
+    """
+    with ExitStack() as stack:
+        ca, secret = None, None
+        if cloud == "sandbox":
+            from azremedy.sandbox import embedded  # noqa: PLC0415 - an extra that only this cloud needs
+
+            sandbox = stack.enter_context(embedded())
+            cloud, ca, environ = sandbox.url, sandbox.ca, {}
+            secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+        with Http(ca=ca, environ=environ) as http:
+            found = find_cloud(cloud, environ=environ, http=http)
+        reader = stack.enter_context(
+            open_reader(
+                found,
+                tenant=tenant,
+                secret=secret,
+                ca=ca,
+                deadline=deadline,
+                log=log,
+                workers=WORKERS,
+                environ=environ,
+            )
+        )
+        yield Session(found, reader, environ)
