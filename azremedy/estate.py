@@ -64,6 +64,8 @@ class Protected:
     vm: Vm | None
     policy: Policy | None
     power: str | None
+    policy_unread: bool = False
+    """Whether the item's policy could not be read, so that nobody knows what its backups need."""
 
     @property
     def id(self) -> ArmId:
@@ -77,8 +79,13 @@ class Protected:
 
     @property
     def needs_guest(self) -> bool:
-        """Whether a backup needs agent, extension and guest network: the VM runs and its policy asks for them."""
-        return self.vm is not None and self.power == "running" and not self.crash_consistent
+        """
+        Whether a backup is known to need agent, extension and guest network.
+
+        It is where the VM runs and its policy asks for them; of a policy that was not read nothing is known.
+        """
+        running = self.vm is not None and self.power == "running"
+        return running and not self.crash_consistent and not self.policy_unread
 
 
 @dataclass(frozen=True)
@@ -161,10 +168,16 @@ class Estate:
                 vm=self.vm.get(item.vm),
                 policy=self.policy.get(item.policy) if item.policy else None,
                 power=self.power.get(item.vm),
+                policy_unread=self._policy_unread(item),
             )
             for item in self.items
             if not item.soft_deleted and (item.protection_state or "").lower() not in INACTIVE
         )
+
+    def _policy_unread(self, item: Item) -> bool:
+        if item.policy is None or item.policy in self.policy:
+            return False
+        return self.not_read(Read.POLICIES, item.vault, item.policy) is not None
 
     @cached_property
     def failures_of(self) -> Mapping[ArmId, tuple[Failure, ...]]:

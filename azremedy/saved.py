@@ -43,7 +43,9 @@ def load(path: Path) -> Estate:
     try:
         version = msgspec.json.decode(text, type=Version).schema_version
         if version != VERSION:
-            raise AzremedyError(f"{path} is a saved estate of version {version}; this azremedy reads version {VERSION}.")
+            raise AzremedyError(
+                f"{path} is a saved estate of version {version}; this azremedy reads version {VERSION}."
+            )
         return msgspec.json.decode(text, type=SavedEstate, dec_hook=arm_id).estate
     except msgspec.MsgspecError as error:
         raise AzremedyError(

@@ -107,7 +107,7 @@ def evaluate(
     A VM for which a playbook says nothing, although something that it needs is unread, is *not evaluated*: nobody
     may take it for healthy. Times are those of ARM's answers; without them the moment of the reading stands in.
     """
-    diagnoses: list[Diagnosis] = []
+    found: dict[str, Diagnosis] = {}
     gaps: list[NotEvaluated] = []
     protected = [one for one in estate.protected if one.id in selection]
     for playbook in playbooks:
@@ -119,11 +119,9 @@ def evaluate(
             if isinstance(said, NotEvaluated):
                 gaps.append(said)
             else:
-                diagnoses.append(Diagnosis(playbook, said, fingerprint(playbook.id, said)))
+                remember(found, Diagnosis(playbook, said, fingerprint(playbook.id, said)))
         gaps += unevaluated(estate, playbook, (one for one in protected if one.id not in spoken))
-    diagnoses.sort(
-        key=lambda one: (-one.finding.severity, one.finding.vm.key, one.playbook.id, one.finding.resource.key)
-    )
+    diagnoses = sorted(found.values(), key=worst_first)
     return Scan(
         subscription=estate.subscription,
         started=started or estate.read_at,
@@ -137,6 +135,17 @@ def evaluate(
         not_evaluated=tuple(gaps),
         unexplained=tuple(unexplained(estate, protected, diagnoses)),
     )
+
+
+def remember(found: dict[str, Diagnosis], one: Diagnosis) -> None:
+    """Keep one finding per playbook, VM and resource: the worst, where two items of a VM lead to the same."""
+    held = found.get(one.fingerprint)
+    if held is None or held.finding.severity < one.finding.severity:
+        found[one.fingerprint] = one
+
+
+def worst_first(one: Diagnosis) -> tuple[int, str, str, str]:
+    return -one.finding.severity, one.finding.vm.key, one.playbook.id, one.finding.resource.key
 
 
 def unevaluated(
@@ -154,7 +163,8 @@ def missing(estate: Estate, one: Protected, reads: Group[Read]) -> Unread | None
     """Return a gap that leaves one of `reads` unknown for this VM, if there is one."""
     held = (collection.id for collection in estate.collections_of.get(one.id, ()))
     parts = (*one.vm.nics, *(disk.disk for disk in one.vm.disks if disk.disk)) if one.vm else ()
-    scopes = (one.id, one.item.vault, one.item.id, *held, *parts)
+    policy = (one.item.policy,) if one.item.policy else ()
+    scopes = (one.id, one.item.vault, one.item.id, *policy, *held, *parts)
     return next((gap for read in sorted(reads) if (gap := estate.not_read(read, *scopes))), None)
 
 

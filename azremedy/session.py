@@ -17,12 +17,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from azremedy.azure import Cloud, open_reader, subscriptions
-from azremedy.azure import Session as Http
-from azremedy.azure import cloud as find_cloud
-from azremedy.azure.credential import ClientSecret
-from azremedy.azure.reader import ArmReader
+from azremedy.azure import ArmReader, ClientSecret, find_cloud, open_reader, subscriptions
 from azremedy.collect import Progress, Reading, collect
+from azremedy.errors import AzremedyError
 from azremedy.playbook import Playbook, load
 from azremedy.resources import Read, Subscription
 from azremedy.scan import EVERYTHING, Scan, Selection, evaluate, needs
@@ -36,10 +33,9 @@ WEEK = timedelta(days=7)
 class Session:
     """One cloud, signed in. Make it with `connect`."""
 
-    def __init__(self, cloud: Cloud, reader: ArmReader, environ: Mapping[str, str]) -> None:
-        self.cloud = cloud
+    def __init__(self, reader: ArmReader, default: str | None) -> None:
         self.reader = reader
-        self.environ = environ
+        self.default = default
 
     def subscriptions(self, named: Sequence[str] = ()) -> tuple[Subscription, ...]:
         """
@@ -49,7 +45,11 @@ class Session:
         none, `AmbiguousSubscription` for a name that fits none or several, `Incomplete` for an id that ARM does not
         show to this identity.
         """
-        return subscriptions.find(self.reader, named or subscriptions.default(self.environ))
+        if not named and self.default is None:
+            raise AzremedyError(
+                "No subscription is named: give --subscription, or set AZURE_SUBSCRIPTION_ID, or run `az account set`."
+            )
+        return subscriptions.find(self.reader, named or [self.default or ""])
 
     def read(
         self,
@@ -129,25 +129,23 @@ def connect(
     the endpoint does not answer as ARM.
     """
     with ExitStack() as stack:
-        ca, secret = None, None
+        ca, secret, default = None, None, None
         if cloud == "sandbox":
             from azremedy.sandbox import embedded  # noqa: PLC0415 - an extra that only this cloud needs
 
             sandbox = stack.enter_context(embedded())
-            cloud, ca, environ = sandbox.url, sandbox.ca, {}
+            cloud, ca, environ, default = sandbox.url, sandbox.ca, {}, "*"
             secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
-        with Http(ca=ca, environ=environ) as http:
-            found = find_cloud(cloud, environ=environ, http=http)
-        reader = stack.enter_context(
-            open_reader(
-                found,
-                tenant=tenant,
-                secret=secret,
-                ca=ca,
-                deadline=deadline,
-                log=log,
-                workers=WORKERS,
-                environ=environ,
-            )
+        found = find_cloud(cloud, ca=ca, environ=environ)
+        reader = open_reader(
+            found,
+            tenant=tenant,
+            secret=secret,
+            ca=ca,
+            deadline=deadline,
+            log=log,
+            workers=WORKERS,
+            environ=environ,
         )
-        yield Session(found, reader, environ)
+        stack.enter_context(reader)
+        yield Session(reader, default or subscriptions.default_subscription(environ, found.name))

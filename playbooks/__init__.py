@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
+from .agent_outdated import PLAYBOOK as AGENT_OUTDATED
+from .agent_unresponsive import PLAYBOOK as AGENT_UNRESPONSIVE
+from .disk_size import PLAYBOOK as DISK_SIZE
+from .egress_route import PLAYBOOK as EGRESS_ROUTE
+from .protection_state import PLAYBOOK as PROTECTION_STATE
+from .restore_point_limit import PLAYBOOK as RESTORE_POINT_LIMIT
 from .restore_point_lock import PLAYBOOK as RESTORE_POINT_LOCK
+from .storage_egress import PLAYBOOK as STORAGE_EGRESS
+from .unprotected_vm import PLAYBOOK as UNPROTECTED_VM
+from .vm_power_state import PLAYBOOK as VM_POWER_STATE
+from .vm_provisioning import PLAYBOOK as VM_PROVISIONING
+from .vmsnapshot_extension import PLAYBOOK as VMSNAPSHOT_EXTENSION
 
-PLAYBOOKS = (RESTORE_POINT_LOCK,)
+PLAYBOOKS = (
+    RESTORE_POINT_LOCK,
+    RESTORE_POINT_LIMIT,
+    VMSNAPSHOT_EXTENSION,
+    STORAGE_EGRESS,
+    EGRESS_ROUTE,
+    DISK_SIZE,
+    AGENT_UNRESPONSIVE,
+    AGENT_OUTDATED,
+    VM_PROVISIONING,
+    VM_POWER_STATE,
+    PROTECTION_STATE,
+    UNPROTECTED_VM,
+)

@@ -106,7 +106,6 @@ PLAYBOOK = Playbook(
     needs=frozenset(
         {
             Read.VMS,
-            Read.POWER,
             Read.LOCKS,
             Read.COLLECTIONS,
             Read.ITEMS,

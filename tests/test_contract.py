@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from building import estate, item, vm
+from building import estate, item, nic, subnet, vm
 
 from azremedy import playbook
 from azremedy.playbook import FixClass, Playbook
@@ -20,7 +20,7 @@ PLAYBOOKS = playbook.load()
 
 LAYERS = (
     {"arm", "errors"},
-    {"resources", "estate", "network", "egress", "limits", "points", "symptoms", "catalogue", "addresses"},
+    {"resources", "estate", "network", "egress", "limits", "points", "symptoms", "catalogue", "addresses", "agent"},
     {"playbook"},
     {"playbooks"},
     {"collect", "scan", "saved"},
@@ -145,7 +145,7 @@ class TestEveryPlaybook:
 
     def test_finds_nothing_in_an_empty_and_in_a_healthy_estate(self, one: Playbook[Any]) -> None:
         assert list(one.detect(estate())) == []
-        assert list(one.detect(estate(vm(), item()))) == []
+        assert list(one.detect(estate(vm(), item(), nic(), subnet()))) == []
 
 
 def test_modules_keep_their_length() -> None:

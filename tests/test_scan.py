@@ -49,7 +49,7 @@ two = estate(vm("sql1"), vm("web1"), item("sql1"), item("web1"))
 
 def test_findings_come_worst_first_then_by_vm_and_playbook() -> None:
     said = (
-        playbook(finding("web1"), finding("sql1"), finding("web1", Severity.BLOCKING)),
+        playbook(finding("web1"), finding("sql1"), finding("web1", Severity.BLOCKING, "y")),
         playbook(finding("sql1"), id_="a"),
     )
     scan = evaluate(two, said)
@@ -67,6 +67,12 @@ def test_findings_come_worst_first_then_by_vm_and_playbook() -> None:
         Severity.SUSPECTED: 3,
         Severity.INFO: 0,
     }
+
+
+def test_what_two_items_of_a_vm_lead_to_is_one_finding_the_worst() -> None:
+    scan = evaluate(two, [playbook(finding("sql1"), finding("sql1", Severity.BLOCKING), finding("sql1"))])
+
+    assert [one.finding.severity for one in scan.diagnoses] == [Severity.BLOCKING]
 
 
 @pytest.mark.parametrize(

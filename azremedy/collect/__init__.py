@@ -18,6 +18,8 @@ from azremedy.collect.sweep import Progress, Sweep
 from azremedy.estate import Estate
 from azremedy.resources import Read, Subscription, Unread
 
+__all__ = ["Progress", "Reading", "collect"]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

@@ -1,0 +1,74 @@
+"""
+The VM agent is older than the oldest one that Azure supports.
+
+Most agent and extension faults on Linux come from an outdated agent, and below the supported version the extensions
+that Azure Backup needs may not load at all. The version is that of the agent which runs (on Linux the goal-state
+agent, which updates itself and can be newer than the package), compared number by number: 2.2.9 is older than 2.2.53.
+
+On Linux the cure is an update from the distribution's own repository, never from the project's source, and not while
+a backup runs. On Windows it is the installer, in the guest.
+
+Sources: SEED, T25, MINV25, V25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from azremedy import agent
+from azremedy.estate import Estate, Protected
+from azremedy.playbook import Finding, FixClass, Playbook, corroborated
+from azremedy.resources import Read, Vm
+
+BY_HAND = "the Windows VM agent is updated by its installer, inside the guest"
+
+
+@dataclass(frozen=True, slots=True)
+class OldAgent:
+    """The version that reports, and the oldest that is supported on this operating system."""
+
+    os: str | None
+    version: str
+    minimum: str
+
+
+def detect(estate: Estate) -> Iterator[Finding[OldAgent]]:
+    for protected in estate.protected:
+        view, vm = estate.view.get(protected.id), protected.vm
+        if view is None or vm is None or not protected.needs_guest:
+            continue
+        minimum = agent.oldest_supported(vm)
+        if view.agent_version and minimum and agent.unsupported(vm, view.agent_version):
+            yield find(estate, protected, vm, OldAgent(vm.os, view.agent_version, minimum))
+
+
+def find(estate: Estate, protected: Protected, vm: Vm, old: OldAgent) -> Finding[OldAgent]:
+    severity, failure = corroborated(estate, protected, "C2" if vm.windows else "C3")
+    return Finding(
+        vm=protected.id,
+        resource=vm.id,
+        message=f"VM agent {old.version} is older than {old.minimum}, the oldest supported on {old.os}",
+        severity=severity,
+        evidence=old,
+        failure=failure,
+        manual=BY_HAND if vm.windows else None,
+    )
+
+
+PLAYBOOK = Playbook(
+    id="agent-outdated",
+    title="The VM agent is older than the oldest supported version",
+    causes=("C3", "C2"),
+    fix_class=FixClass.GUARDED,
+    remedy="Update the VM agent, on Linux from the distribution's repository, while no backup runs.",
+    needs=frozenset({Read.VMS, Read.POWER, Read.VIEW, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL, Read.POLICIES}),
+    permissions=frozenset(
+        {
+            "Microsoft.Compute/virtualMachines/read",
+            "Microsoft.Compute/virtualMachines/instanceView/read",
+        }
+    ),
+    detect=detect,
+    about=__doc__ or "",
+)

@@ -1,0 +1,117 @@
+"""
+The VM agent of a running VM does not answer.
+
+Azure Backup asks the VM agent to load its extension and to report the snapshot. An agent that is not ready, was never
+installed or has stopped reporting leaves the backup without a consistent snapshot. On Windows the agent's service has
+stopped or its files are damaged; on Linux `waagent` has stopped or is too old to go on.
+
+A service that was stopped can leave an old *Ready* standing, so a status older than 15 minutes counts as silence. A VM
+that does not run has no agent to ask, and a crash-consistent policy needs none.
+
+Sources: SEED, T25, MINV25, WGA25; the 15 minutes are this tool's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from azremedy.estate import Estate, Protected
+from azremedy.playbook import Finding, FixClass, Playbook, corroborated
+from azremedy.resources import InstanceView, Read, Vm
+
+READY = "provisioningstate/succeeded"
+RUNNING = "powerstate/running"
+UNKNOWN = "unknown"
+
+STALE_AFTER = timedelta(minutes=15)
+"""A ready agent reports every few minutes; an older status says what was, not what is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilentAgent:
+    """What the agent last said of itself; all None where none ever reported."""
+
+    os: str | None
+    version: str | None
+    code: str | None
+    display: str | None
+    message: str | None
+    reported: datetime | None
+
+
+def detect(estate: Estate) -> Iterator[Finding[SilentAgent]]:
+    for protected in estate.protected:
+        view = estate.view.get(protected.id)
+        if view is None or not protected.needs_guest:
+            continue
+        if protected.vm and not shut_down(view) and (silence := silence_of(view, estate.read_at)):
+            yield find(estate, protected, protected.vm, view, silence)
+
+
+def shut_down(view: InstanceView) -> bool:
+    """Whether the VM has left the running state since the lists were read."""
+    codes = (status.code.lower() for status in view.statuses)
+    return any(code.startswith("powerstate/") and code != RUNNING for code in codes)
+
+
+def silence_of(view: InstanceView, now: datetime) -> str | None:
+    """Say what is wrong with the agent, or None where it is ready."""
+    if view.agent is None:
+        return "no VM agent reports, although the VM runs"
+    if view.agent.code.lower() != READY:
+        return f"the VM agent is not ready ({view.agent.display or view.agent.code})"
+    if (view.agent_version or UNKNOWN).lower() == UNKNOWN:
+        return "the VM agent does not tell its version"
+    if view.agent.time and now - view.agent.time > STALE_AFTER:
+        minutes = (now - view.agent.time) // timedelta(minutes=1)
+        return f"the VM agent's status is stale: it said it was ready {minutes} minutes ago"
+    return None
+
+
+def find(
+    estate: Estate, protected: Protected, vm: Vm, view: InstanceView, silence: str
+) -> Finding[SilentAgent]:
+    severity, failure = corroborated(estate, protected, *causes(vm))
+    agent = view.agent
+    return Finding(
+        vm=protected.id,
+        resource=vm.id,
+        message=silence,
+        severity=severity,
+        evidence=SilentAgent(
+            os=vm.os,
+            version=view.agent_version,
+            code=agent.code if agent else None,
+            display=agent.display if agent else None,
+            message=agent.message if agent else None,
+            reported=agent.time if agent else None,
+        ),
+        failure=failure,
+    )
+
+
+def causes(vm: Vm) -> tuple[str, ...]:
+    """The documents know an unresponsive agent as C2 on Windows and as C3 on Linux."""
+    if vm.windows:
+        return ("C2",)
+    return ("C3",) if vm.linux else ("C2", "C3")
+
+
+PLAYBOOK = Playbook(
+    id="agent-unresponsive",
+    title="The VM agent of a running VM does not answer",
+    causes=("C2", "C3"),
+    fix_class=FixClass.GUARDED,
+    remedy="Reapply the VM, then restart it; redeploy it only if neither brings the agent back.",
+    needs=frozenset({Read.VMS, Read.POWER, Read.VIEW, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL, Read.POLICIES}),
+    permissions=frozenset(
+        {
+            "Microsoft.Compute/virtualMachines/read",
+            "Microsoft.Compute/virtualMachines/instanceView/read",
+        }
+    ),
+    detect=detect,
+    about=__doc__ or "",
+)

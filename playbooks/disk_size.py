@@ -1,0 +1,141 @@
+"""
+A disk is larger than Azure Backup takes.
+
+In 2018 a disk over 1023 GB could not be backed up. The limit rose to 4 TB and 32 TB, and is 64 TB in today's support
+matrix; the troubleshooting page still prints 32 TB. Disks that Azure Disk Encryption encrypts inside the guest end at
+4 TB. So a disk over 64 TB, or an encrypted one over 4 TB, is blocking; one over 32 TB is suspected; and one over
+1023 GB is reported as information, because the origin asks for it and because old regions and old policies may
+still hold to it. A backup that failed with `UserErrorUnsupportedDiskSize` bears out the disks that exceed the most.
+
+Disks that the protected item leaves out are not looked at.
+
+Sources: SEED, T25, IR25, SM25, FAQ25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from azremedy import limits
+from azremedy.arm import ArmId
+from azremedy.estate import Estate, Protected
+from azremedy.limits import Limit
+from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity, corroborated
+from azremedy.resources import AttachedDisk, Read
+
+
+@dataclass(frozen=True, slots=True)
+class LargeDisk:
+    """A disk and the limit that it exceeds, in GiB, with the limit's date and source. `lun` is None for the OS disk."""
+
+    disk: str
+    lun: int | None
+    size: int
+    limit: int
+    since: str
+    source: str
+    encrypted_in_guest: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exceeded:
+    """A disk over a limit, and how bad that is by itself."""
+
+    disk: AttachedDisk
+    size: int
+    encrypted: bool
+    limit: Limit
+    severity: Severity
+
+
+def detect(estate: Estate) -> Iterator[Finding[LargeDisk] | NotEvaluated]:
+    for protected in estate.protected:
+        found: list[Exceeded] = []
+        for disk in backed_up(protected):
+            record = estate.disk.get(disk.disk) if disk.disk else None
+            size = record.size if record and record.size is not None else disk.size
+            encrypted = record is not None and record.encrypted_in_guest
+            if size is None:
+                yield NotEvaluated(PLAYBOOK.id, protected.id, f"the size of disk '{disk.name}' is not known")
+            elif exceeded := exceeds(disk, size, encrypted=encrypted):
+                found.append(exceeded)
+            if disk.managed and record is None and size and size > limits.DISK_ADE.value:
+                because = f"whether disk '{disk.name}' is encrypted in the guest is not known"
+                yield NotEvaluated(PLAYBOOK.id, protected.id, because)
+        if found:
+            yield from find(estate, protected, found)
+
+
+def backed_up(protected: Protected) -> Iterator[AttachedDisk]:
+    """Yield the disks that a backup holds: the OS disk and the data disks that the item does not leave out."""
+    exclusion = protected.item.exclusion
+    for disk in protected.vm.disks if protected.vm else ():
+        if disk.lun is None or exclusion is None or (disk.lun in exclusion.luns) is exclusion.inclusion:
+            yield disk
+
+
+def exceeds(disk: AttachedDisk, size: int, *, encrypted: bool) -> Exceeded | None:
+    """Return the highest limit that a disk exceeds."""
+    tiers = (
+        (limits.DISK, Severity.BLOCKING, True),
+        (limits.DISK_ADE, Severity.BLOCKING, encrypted),
+        (limits.DISK_PRINTED, Severity.SUSPECTED, True),
+        (limits.DISK_2018, Severity.INFO, True),
+    )
+    for limit, severity, holds in tiers:
+        if holds and size > limit.value:
+            return Exceeded(disk, size, encrypted, limit, severity)
+    return None
+
+
+def find(estate: Estate, protected: Protected, found: list[Exceeded]) -> Iterator[Finding[LargeDisk]]:
+    """Yield a finding a disk; unmanaged disks have no resource of their own, and the VM stands for the largest."""
+    _, failure = corroborated(estate, protected, "C7")
+    worst = max(one.severity for one in found)
+    seen: set[ArmId] = set()
+    for one in sorted(found, key=lambda one: (-one.severity, -one.size)):
+        resource = one.disk.disk or protected.id
+        if resource in seen:
+            continue
+        seen.add(resource)
+        borne_out = failure if one.severity is worst else None
+        yield Finding(
+            vm=protected.id,
+            resource=resource,
+            message=sentence(one),
+            severity=max(one.severity, Severity.CORROBORATED) if borne_out else one.severity,
+            evidence=LargeDisk(
+                disk=one.disk.name,
+                lun=one.disk.lun,
+                size=one.size,
+                limit=one.limit.value,
+                since=one.limit.since.isoformat(),
+                source=one.limit.source,
+                encrypted_in_guest=one.encrypted,
+            ),
+            failure=borne_out,
+            manual="the OS disk cannot be left out of a backup" if one.disk.lun is None else None,
+        )
+
+
+def sentence(one: Exceeded) -> str:
+    place = "OS disk" if one.disk.lun is None else f"LUN {one.disk.lun}"
+    encrypted = " of an encrypted disk" if one.limit is limits.DISK_ADE else ""
+    return (
+        f"disk '{one.disk.name}' ({place}) has {one.size} GiB, over the limit{encrypted} of {one.limit}"
+        f" ({one.limit.since.isoformat()})"
+    )
+
+
+PLAYBOOK = Playbook(
+    id="disk-size",
+    title="A disk is larger than Azure Backup takes",
+    causes=("C7",),
+    fix_class=FixClass.GUARDED,
+    remedy="Spread the data over smaller disks, or leave the disk out of the backup and state why.",
+    needs=frozenset({Read.VMS, Read.DISKS, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL}),
+    permissions=frozenset({"Microsoft.Compute/disks/read"}),
+    detect=detect,
+    about=__doc__ or "",
+)

@@ -1,0 +1,119 @@
+"""
+A route, firewall or private subnet stands between a VM and Azure Storage.
+
+A route table can send a subnet's traffic to a firewall, to a VPN gateway or nowhere, and a private subnet without a
+NAT gateway or public address has no way to the internet at all. Whether Azure Storage is reached then rests on
+something that ARM does not show: the rules of the firewall, the proxy, the network at the other end. Most backups do
+without (the host takes the snapshot), so this is information until a backup fails with
+`ExtensionSnapshotFailedNoNetwork`, as with `storage-egress`.
+
+Nothing is wrong where a narrower route for the service tag of storage leads to the internet, or where the subnet has
+a service endpoint for storage. Routes learnt by BGP are not seen.
+
+Sources: SEED, T18b, T25, PREP20, DOA, TAGS21, PE, FAQ25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from azremedy import egress, network
+from azremedy.arm import ArmId
+from azremedy.estate import Estate, Protected
+from azremedy.network import Routing, Way
+from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity
+from azremedy.resources import Nic, Read, Route
+
+
+@dataclass(frozen=True, slots=True)
+class StorageElsewhere:
+    """The route that leads elsewhere (None: a subnet without a way out), whose traffic, and what bears it out."""
+
+    resource: ArmId
+    route: str | None
+    prefix: str | None
+    next_hop: str | None
+    next_hop_address: str | None
+    nic: ArmId
+    grounds: tuple[str, ...]
+
+
+def detect(estate: Estate) -> Iterator[Finding[StorageElsewhere] | NotEvaluated]:
+    for protected in estate.protected:
+        if protected.vm is None or not protected.needs_guest:
+            continue
+        nic = egress.interface(estate, protected.vm)
+        if isinstance(nic, str):
+            yield NotEvaluated(PLAYBOOK.id, protected.id, nic)
+            continue
+        routing = network.routing(estate, nic, protected.vm.location)
+        if routing.way is Way.INDETERMINATE:
+            yield NotEvaluated(PLAYBOOK.id, protected.id, routing.reason or "its routes leave it open")
+        elif routing.way is Way.ELSEWHERE and routing.resource:
+            yield find(estate, protected, nic, routing.resource, routing)
+
+
+def find(
+    estate: Estate, protected: Protected, nic: Nic, resource: ArmId, routing: Routing
+) -> Finding[StorageElsewhere]:
+    case, route = egress.grounds(estate, protected), routing.route
+    uncertain = Severity.SUSPECTED if case.reasons else Severity.INFO
+    return Finding(
+        vm=protected.id,
+        resource=resource,
+        message=sentence(resource, route),
+        severity=Severity.CORROBORATED if case.failure else uncertain,
+        evidence=StorageElsewhere(
+            resource=resource,
+            route=route.name if route else None,
+            prefix=route.prefix if route else None,
+            next_hop=route.next_hop if route else None,
+            next_hop_address=route.next_hop_address if route else None,
+            nic=nic.id,
+            grounds=case.reasons,
+        ),
+        failure=case.failure,
+    )
+
+
+def sentence(resource: ArmId, route: Route | None) -> str:
+    if route is None:
+        return f"subnet '{resource.name}' is private and has no NAT gateway or public IP to reach Azure Storage through"
+    where = f"route '{route.name}' ({route.prefix}) of table '{resource.name}'"
+    if route.next_hop.lower() == "none":
+        return f"{where} drops the traffic to Azure Storage"
+    hop = f"{route.next_hop} {route.next_hop_address or ''}".rstrip()
+    return f"{where} sends the traffic to Azure Storage to {hop}"
+
+
+PLAYBOOK = Playbook(
+    id="egress-route",
+    title="A route leads the way to Azure Storage elsewhere",
+    causes=("C1",),
+    fix_class=FixClass.MANUAL,
+    remedy="Let the firewall pass Azure Storage, add a route for its tag to the internet, or a service endpoint.",
+    needs=frozenset(
+        {
+            Read.VMS,
+            Read.POWER,
+            Read.NICS,
+            Read.VNETS,
+            Read.ROUTE_TABLES,
+            Read.ITEMS,
+            Read.JOBS,
+            Read.JOB_DETAIL,
+            Read.POLICIES,
+            Read.VIEW,
+        }
+    ),
+    permissions=frozenset(
+        {
+            "Microsoft.Network/networkInterfaces/read",
+            "Microsoft.Network/routeTables/read",
+            "Microsoft.Network/virtualNetworks/read",
+        }
+    ),
+    detect=detect,
+    about=__doc__ or "",
+)
