@@ -1,0 +1,378 @@
+"""Bodies of Microsoft.Compute: VMs, instance views, extensions, disks, restore point collections and points."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from azremedy.sandbox.description import Agent, Disk, Points
+from azremedy.sandbox.ground import Ground, digits, guid
+from azremedy.sandbox.times import ago
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from azremedy.arm import Json
+    from azremedy.sandbox.description import Extension, Policy, Vm
+
+Made = tuple[str, "Json"]
+
+VERSION: Final = {"Windows": "2.7.41491.1172", "Linux": "2.11.1.12"}
+"""Current agents."""
+
+STALE: Final = 6.0
+"""The age in hours of the last word of an agent that has fallen silent."""
+
+IMAGE: Final[dict[str, Json]] = {
+    "Windows": {
+        "publisher": "MicrosoftWindowsServer",
+        "offer": "WindowsServer",
+        "sku": "2022-datacenter-azure-edition",
+        "version": "latest",
+        "exactVersion": "20348.2762.241006",
+    },
+    "Linux": {
+        "publisher": "Canonical",
+        "offer": "ubuntu-24_04-lts",
+        "sku": "server",
+        "version": "latest",
+        "exactVersion": "24.04.202410020",
+    },
+}
+
+SYSTEM: Final = {
+    "Windows": ("Windows Server 2022 Datacenter Azure Edition", "10.0.20348.2762"),
+    "Linux": ("ubuntu", "24.04"),
+}
+
+POWER: Final = {
+    "running": "VM running",
+    "stopped": "VM stopped",
+    "deallocated": "VM deallocated",
+    "starting": "VM starting",
+    "stopping": "VM stopping",
+    "deallocating": "VM deallocating",
+}
+
+
+def vm_resources(ground: Ground, vm: Vm, policy: Policy | None) -> Iterator[Made]:
+    """Make a VM with all that Compute keeps of it."""
+    id_ = ground.vm(vm, upper=True)
+    yield id_, model(ground, vm)
+    yield f"{id_}/instanceView", view(vm)
+    for extension in listed(vm):
+        yield extension_resource(ground, vm, extension)
+    for disk in [] if vm.unmanaged else [None, *vm.disks]:
+        if disk is None or not disk.unmanaged:
+            yield disk_resource(ground, vm, disk)
+    for points in every_points(vm, policy):
+        yield from collection(ground, vm, points, policy)
+
+
+def disk_name(ground: Ground, vm: Vm, disk: Disk | None) -> str:
+    tail = guid(ground.vm(vm), "disk", disk.lun if disk else "os").replace("-", "")
+    return f"{vm.name}_{'OsDisk_1' if disk is None else f'DataDisk_{disk.lun}'}_{tail}"
+
+
+def model(ground: Ground, vm: Vm) -> Json:
+    """Return a VM's model as lists show it."""
+    id_ = ground.vm(vm, upper=True)
+    setup = f"{vm.os.lower()}Configuration"
+    shared: dict[str, Json] = {
+        "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}
+    }
+    shared["provisionVMAgent"] = True
+    if vm.os == "Linux":
+        shared["disablePasswordAuthentication"] = True
+    os_disk = attached(ground, vm, None)
+    found: dict[str, Json] = {
+        "name": vm.name,
+        "id": id_,
+        "type": "Microsoft.Compute/virtualMachines",
+        "location": ground.location,
+        "properties": {
+            "hardwareProfile": {"vmSize": vm.size},
+            "provisioningState": vm.provisioning,
+            "vmId": guid(ground.vm(vm)),
+            "storageProfile": {
+                "imageReference": IMAGE[vm.os],
+                "osDisk": {"osType": vm.os, **os_disk},
+                "dataDisks": [attached(ground, vm, disk) for disk in vm.disks],
+                "diskControllerType": "SCSI",
+            },
+            "osProfile": {
+                "computerName": vm.name[:15],
+                "adminUsername": "azureadmin",
+                setup: shared,
+                "secrets": [],
+                "allowExtensionOperations": vm.extension_operations,
+                "requireGuestProvisionSignal": True,
+            },
+            "networkProfile": {
+                "networkInterfaces": [
+                    {"id": ground.id(vm.group, "Microsoft.Network/networkInterfaces", f"{vm.name}-nic")}
+                ]
+            },
+            "diagnosticsProfile": {"bootDiagnostics": {"enabled": True}},
+            "timeCreated": ago(days=400, form="f"),
+        },
+        "etag": '"3"',
+    }
+    if extensions := listed(vm):
+        found["resources"] = [{"id": f"{id_}/extensions/{one.name}"} for one in extensions]
+    return found
+
+
+def attached(ground: Ground, vm: Vm, disk: Disk | None) -> Json:
+    """Return a disk as the VM's model names it."""
+    name = disk_name(ground, vm, disk)
+    body: dict[str, Json] = {} if disk is None else {"lun": disk.lun}
+    body |= {
+        "name": name,
+        "createOption": "FromImage" if disk is None else "Attach",
+        "caching": "ReadWrite" if disk is None else "None",
+    }
+    if disk is not None and disk.write_accelerator:
+        body["writeAcceleratorEnabled"] = True
+    if vm.unmanaged or (disk is not None and disk.unmanaged):
+        body["vhd"] = {"uri": f"https://{digits(vm.group)}.blob.core.windows.net/vhds/{name}.vhd"}
+    else:
+        body["managedDisk"] = {
+            "storageAccountType": disk.sku if disk else "Premium_LRS",
+            "id": ground.id(vm.group, "Microsoft.Compute/disks", name),
+        }
+    body |= {"deleteOption": "Detach", "diskSizeGB": disk.size if disk else vm.os_disk}
+    return body if disk is None else {**body, "toBeDetached": False}
+
+
+def disk_resource(ground: Ground, vm: Vm, disk: Disk | None) -> Made:
+    name = disk_name(ground, vm, disk)
+    id_ = ground.id(vm.group.upper(), "Microsoft.Compute/disks", name)
+    size = disk.size if disk else vm.os_disk
+    sku = disk.sku if disk else "Premium_LRS"
+    properties: dict[str, Json] = {
+        "creationData": {"createOption": "Empty"},
+        "diskSizeGB": size,
+        "diskSizeBytes": size * 2**30,
+        "diskIOPSReadWrite": 500,
+        "diskMBpsReadWrite": 60,
+        "encryption": {"type": "EncryptionAtRestWithPlatformKey"},
+        "uniqueId": guid(id_),
+        "timeCreated": ago(days=400, form="f"),
+        "provisioningState": "Succeeded",
+        "diskState": "Attached" if vm.power != "deallocated" else "Reserved",
+        "networkAccessPolicy": "AllowAll",
+        "publicNetworkAccess": "Enabled",
+    }
+    if disk is None:
+        properties |= {"osType": vm.os, "creationData": {"createOption": "FromImage"}}
+    elif disk.max_shares > 1:
+        properties["maxShares"] = disk.max_shares
+    if disk is not None and disk.encrypted_in_guest:
+        properties["encryptionSettingsCollection"] = {
+            "enabled": True,
+            "encryptionSettings": [],
+            "encryptionSettingsVersion": "1.1",
+        }
+    return id_, {
+        "name": name,
+        "id": id_,
+        "type": "Microsoft.Compute/disks",
+        "location": ground.location,
+        "managedBy": ground.vm(vm),
+        "sku": {"name": sku, "tier": sku.partition("_")[0]},
+        "properties": properties,
+    }
+
+
+def listed(vm: Vm) -> tuple[Extension, ...]:
+    """Return the extensions that ARM lists: never Backup's, which the instance view alone shows."""
+    return vm.extensions
+
+
+def extension_resource(ground: Ground, vm: Vm, extension: Extension) -> Made:
+    id_ = f"{ground.vm(vm, upper=True)}/extensions/{extension.name}"
+    return id_, {
+        "name": extension.name,
+        "id": id_,
+        "type": "Microsoft.Compute/virtualMachines/extensions",
+        "location": ground.location,
+        "properties": {
+            "autoUpgradeMinorVersion": True,
+            "provisioningState": extension.state,
+            "publisher": extension.publisher,
+            "type": extension.type,
+            "typeHandlerVersion": extension.version,
+            "settings": {},
+        },
+    }
+
+
+def status(code: str, level: str, display: str, message: str | None = None, time: str | None = None) -> Json:
+    body = {"code": code, "level": level, "displayStatus": display}
+    return body | ({"message": message} if message else {}) | ({"time": time} if time else {})
+
+
+def view(vm: Vm) -> Json:
+    """Return a VM's instance view: what it reports of itself, as far as it runs."""
+    changed = ago(days=30, form="f")
+    state = vm.provisioning.lower()
+    level = "Error" if state == "failed" else "Info"
+    code = f"ProvisioningState/{state}" + ("/VMExtensionProvisioningError" if state == "failed" else "")
+    message = "One or more extensions failed to provision." if state == "failed" else None
+    body: dict[str, Any] = {
+        "disks": [],
+        "bootDiagnostics": {},
+        "hyperVGeneration": "V2",
+        "statuses": [
+            status(code, level, f"Provisioning {vm.provisioning.lower()}", message, changed),
+            status(f"PowerState/{vm.power}", "Info", POWER[vm.power]),
+        ],
+    }
+    if vm.power == "running":
+        name, version = SYSTEM[vm.os]
+        body |= {"computerName": vm.name[:15], "osName": name, "osVersion": version}
+        if found := agent(vm):
+            body["vmAgent"] = found
+        if vm.extensions:
+            body["extensions"] = [extension_view(one) for one in vm.extensions]
+    return body
+
+
+def agent(vm: Vm) -> Json | None:
+    """Return what the VM agent says, or None where there is none."""
+    given = vm.agent if isinstance(vm.agent, Agent) else Agent(state=vm.agent)
+    if given.state == "absent":
+        return None
+    if given.state == "not-ready":
+        text = "VM status blob is found but not yet populated."
+        said = status("ProvisioningState/Unavailable", "Warning", "Not Ready", text, ago(minutes=1, form="s"))
+        return {"vmAgentVersion": "Unknown", "statuses": [said]}
+    age = STALE if given.state == "stale" else 1 / 60
+    said = status(
+        "ProvisioningState/succeeded",
+        "Info",
+        "Ready",
+        "GuestAgent is running and processing the extensions.",
+        ago(hours=age, form="s"),
+    )
+    return {
+        "vmAgentVersion": given.version or VERSION[vm.os],
+        "statuses": [said],
+        "extensionHandlers": handlers(vm),
+    }
+
+
+def handlers(vm: Vm) -> list[Json]:
+    """Return the extension handlers as the agent reports them; the only place where Backup's shows."""
+    found: list[Json] = [
+        {
+            "type": f"{one.publisher}.{one.type}",
+            "typeHandlerVersion": one.version,
+            "status": handler_status(
+                (one.message or "Plugin enable failed.") if one.state == "Failed" else ""
+            ),
+        }
+        for one in vm.extensions
+    ]
+    if vm.backup is None or vm.snapshot == "absent":
+        return found
+    kind = "VMSnapshot" if vm.os == "Windows" else "VMSnapshotLinux"
+    said = {
+        "ready": handler_status(""),
+        "failed": handler_status("Plugin has reported a failure while it was enabled."),
+        "stuck": status(
+            "ProvisioningState/transitioning", "Warning", "Not Ready", "Plugin is being removed."
+        ),
+    }[vm.snapshot]
+    backup = {
+        "type": f"Microsoft.Azure.RecoveryServices.{kind}",
+        "typeHandlerVersion": "1.0.91.0" if vm.os == "Windows" else "1.0.9219.0",
+        "status": said,
+    }
+    return [*found, backup]
+
+
+def handler_status(failure: str) -> Json:
+    """Return the status of a handler: ready, or failed with these words."""
+    if failure:
+        return status("ProvisioningState/failed/1", "Error", "Not Ready", failure)
+    return status("ProvisioningState/succeeded", "Info", "Ready", "Plugin enabled")
+
+
+def extension_view(extension: Extension) -> Json:
+    state = extension.state.lower()
+    level = "Error" if state == "failed" else "Info"
+    said = status(f"ProvisioningState/{state}", level, f"Provisioning {state}", extension.message or None)
+    return {
+        "name": extension.name,
+        "type": f"{extension.publisher}.{extension.type}",
+        "typeHandlerVersion": extension.version,
+        "statuses": [said],
+    }
+
+
+def every_points(vm: Vm, policy: Policy | None) -> tuple[Points, ...]:
+    """Return the points of a VM; a protected one that says nothing has those its policy keeps, and one more."""
+    if isinstance(vm.points, Points):
+        return (vm.points,)
+    if vm.points is not None:
+        return vm.points
+    if vm.backup is None or policy is None or vm.backup.completed is None or vm.backup.soft_deleted:
+        return ()
+    return (Points(count=policy.instant_days + 1, newest=vm.backup.completed),)
+
+
+def collection(ground: Ground, vm: Vm, points: Points, policy: Policy | None) -> Iterator[Made]:
+    """Make a restore point collection with its points."""
+    group, name = collection_place(ground, vm, points, policy)
+    id_ = ground.id(group.upper(), "Microsoft.Compute/restorePointCollections", name)
+    yield (
+        id_,
+        {
+            "name": name,
+            "id": id_,
+            "type": "Microsoft.Compute/restorePointCollections",
+            "location": ground.location,
+            "properties": {
+                "source": {"id": ground.vm(vm), "location": ground.location},
+                "restorePointCollectionId": guid(id_),
+                "provisioningState": "Succeeded",
+            },
+        },
+    )
+    crash = policy is not None and policy.consistency == "crash"
+    seeded = datetime.now(UTC)
+    for index in range(points.count):
+        age = points.newest + index * points.every
+        point = f"AzureBackup_{seeded - timedelta(hours=age):%Y%m%d_%H%M%S}_{index:03d}"
+        yield (
+            f"{id_}/restorePoints/{point}",
+            {
+                "name": point,
+                "id": f"{id_}/restorePoints/{point}",
+                "type": "Microsoft.Compute/restorePointCollections/restorePoints",
+                "properties": {
+                    "sourceMetadata": {
+                        "vmId": guid(ground.vm(vm)),
+                        "hardwareProfile": {"vmSize": vm.size},
+                        "location": ground.location,
+                    },
+                    "provisioningState": "Succeeded",
+                    "consistencyMode": "CrashConsistent" if crash else "ApplicationConsistent",
+                    "timeCreated": ago(hours=age, form="f"),
+                },
+            },
+        )
+
+
+def collection_place(ground: Ground, vm: Vm, points: Points, policy: Policy | None) -> tuple[str, str]:
+    """Return the group and the name of a collection of points."""
+    if points.collection:
+        return points.group or vm.group, points.collection
+    if points.legacy:
+        return vm.group, f"AzureBackup_{vm.name}"
+    service = f"AzureBackupRG_{ground.location}_1"
+    if policy and policy.group_prefix:
+        service = f"{policy.group_prefix}1{policy.group_suffix or ''}"
+    return points.group or service, f"AzureBackup_{vm.name}_{digits(ground.vm(vm))}"

@@ -1,0 +1,54 @@
+"""What a request reads, in the words of `azremedy.resources.Read`: how a sandbox counts what was asked of it."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl, unquote
+
+from azremedy.arm import ArmId
+from azremedy.resources import Read
+
+LISTS: Final = {
+    "microsoft.compute/virtualmachines": Read.VMS,
+    "microsoft.compute/disks": Read.DISKS,
+    "microsoft.compute/restorepointcollections": Read.COLLECTIONS,
+    "microsoft.network/networkinterfaces": Read.NICS,
+    "microsoft.network/networksecuritygroups": Read.NSGS,
+    "microsoft.network/virtualnetworks": Read.VNETS,
+    "microsoft.network/routetables": Read.ROUTE_TABLES,
+    "microsoft.authorization/locks": Read.LOCKS,
+    "microsoft.recoveryservices/vaults": Read.VAULTS,
+    "microsoft.recoveryservices/vaults/backupprotecteditems": Read.ITEMS,
+    "microsoft.recoveryservices/vaults/backupjobs": Read.JOBS,
+    "microsoft.recoveryservices/vaults/backuppolicies": Read.POLICIES,
+    "microsoft.compute/virtualmachines/instanceview": Read.VIEW,
+    "microsoft.compute/restorepointcollections/restorepoints": Read.POINTS,
+}
+
+ONES: Final = {
+    "microsoft.compute/virtualmachines": Read.VIEW,
+    "microsoft.compute/restorepointcollections": Read.POINTS,
+    "microsoft.recoveryservices/vaults/backupjobs": Read.JOB_DETAIL,
+}
+
+
+def kind(address: str) -> Read | None:
+    """Return what a GET of this path with query asks for, or None where no scan asks for it."""
+    path, _, query = address.partition("?")
+    asked = {name.lower(): value.lower() for name, value in parse_qsl(query)}
+    key = unquote(path).lower().rstrip("/")
+    type_ = ArmId(key).type
+    if not type_:
+        return at_scope(key, asked.get("$filter", ""))
+    if len(key.rpartition("/providers/")[2].split("/")) % 2:
+        return ONES.get(type_)
+    if type_ == "microsoft.compute/virtualmachines" and asked.get("statusonly") == "true":
+        return Read.POWER
+    return LISTS.get(type_)
+
+
+def at_scope(key: str, filter_: str) -> Read | None:
+    """Return what is asked of a subscription itself."""
+    if key.endswith("/resources") and "recoveryservices/vaults" in filter_:
+        return Read.VAULTS
+    return Read.SUBSCRIPTION if key.startswith("/subscriptions") and key.count("/") <= 2 else None

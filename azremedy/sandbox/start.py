@@ -1,0 +1,130 @@
+"""Ways to a running sandbox: embedded in a process, or in the foreground until it is told to stop."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import threading
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import platformdirs
+
+from azremedy.errors import AzremedyError
+from azremedy.sandbox import description, seed
+from azremedy.sandbox.identity import Entra, Principal
+from azremedy.sandbox.server import Sandbox
+from azremedy.sandbox.store import FILE, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+
+    from azremedy.sandbox.throttle import Throttle
+
+FILES = (FILE, f"{FILE}-journal", "ca.pem", "ca.key")
+
+
+def default_state() -> Path:
+    """Return the folder where a sandbox keeps its state unless it is told another one."""
+    return platformdirs.user_state_path("azremedy") / "sandbox"
+
+
+def embedded(
+    state: Path | None = None,
+    *,
+    estate: str | Path | Mapping[str, Any] | None = None,
+    port: int = 0,
+    throttle: Throttle | None = None,
+    page_size: int | None = None,
+) -> Sandbox:
+    """
+    Return a sandbox that runs while its `with` block does.
+
+    `state` is the folder of its state (the user's own by default). A fresh one is seeded with `estate`: a shipped
+    one by name, a YAML file, or a description; the demo by default. A state that nobody wrote into is seeded anew
+    when another estate is asked for. `throttle` is none by default; `page_size` replaces Azure's.
+    """
+    folder = state or default_state()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = Store(folder)
+    except (OSError, sqlite3.Error) as error:
+        raise AzremedyError(f"The sandbox cannot keep its state in {folder}: {error}.") from error
+    try:
+        seeded(store, folder, estate)
+        entra = Entra.of(msgspec.convert(store.about["principals"], list[Principal]))
+        return Sandbox(folder, store, entra, port=port, throttle=throttle, page_size=page_size)
+    except BaseException:
+        store.close()
+        raise
+
+
+def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | None) -> None:
+    """
+    See to it that a state holds the estate that was asked for, and never that work done in it is lost.
+
+    A shipped estate that nobody worked in is seeded anew where a newer azremedy ships another one of its name.
+    """
+    about = store.about
+    if about and estate is None and (about["written"] or not about["shipped"]):
+        return
+    asked = estate or (about["shipped"] if about else "demo")
+    where, content = description.named(asked)
+    whole = description.checked(content, where)
+    mark = sha256(msgspec.json.encode(whole)).hexdigest()
+    if about and about["mark"] == mark:
+        return
+    if about and about["written"]:
+        raise AzremedyError(
+            f"The sandbox in {folder} holds another estate, in which work was done: "
+            "run 'azremedy sandbox reset' first, or choose another folder."
+        )
+    store.seed(
+        seed.resources(whole, where).items(),
+        {
+            "principals": seed.principals(whole, where),
+            "regions": {whole.location: whole.region},
+            "mark": mark,
+            "shipped": asked if isinstance(asked, str) and description.is_shipped(asked) else None,
+        },
+    )
+
+
+def serve(
+    state: Path | None = None,
+    *,
+    estate: str | Path | Mapping[str, Any] | None = None,
+    port: int = 0,
+    throttle: Throttle | None = None,
+    listening: Callable[[Sandbox], None] | None = None,
+) -> None:
+    """
+    Serve in the foreground until SIGINT or SIGTERM; `listening` is called once it does.
+
+    To be called from the main thread. The other parameters are those of `embedded`.
+    """
+    stop = threading.Event()
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with embedded(state, estate=estate, port=port, throttle=throttle) as sandbox:
+            if listening:
+                listening(sandbox)
+            while not stop.wait(0.5):  # a wait without end would not see a signal on Windows
+                pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def reset(state: Path | None = None) -> None:
+    """Delete a sandbox's state with its certificate authority; nothing else that lies in the folder."""
+    folder = state or default_state()
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
