@@ -1,0 +1,275 @@
+"""
+What every request of a run passes through, as azure-core pipeline policies.
+
+From the outside in: `Retry`, then for each attempt `SameHost`, `ReadOnly`, `Throttle`, authentication, `Tally`, `Log`.
+There is no other retrying layer, no redirect is followed, and no resource provider is ever registered.
+"""
+
+from __future__ import annotations
+
+import re
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from urllib.parse import unquote
+
+from azure.core.exceptions import (
+    HttpResponseError,
+    IncompleteReadError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import HTTPPolicy
+from azure.core.rest import HttpRequest, HttpResponse
+from tenacity import RetryCallState, Retrying
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
+
+from azremedy.azure.failures import REFUSED, UNRESOLVED, UNTRUSTED, kind, plain
+from azremedy.azure.pace import Pace, asked_wait, backoff, date
+from azremedy.azure.transport import CONNECT, READ
+from azremedy.errors import AzremedyError, ReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+Policy: TypeAlias = HTTPPolicy[HttpRequest, HttpResponse]
+Sent: TypeAlias = PipelineRequest[HttpRequest]
+Answered: TypeAlias = PipelineResponse[HttpRequest, HttpResponse]
+
+READS: Final = frozenset({"GET", "HEAD"})
+TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
+ATTEMPTS: Final = 6
+THROTTLED_ATTEMPTS: Final = 12
+UNREACHABLE: Final = 2.0
+"""Seconds of waiting after which a host that cannot be reached at all is given up."""
+REFILL: Final = 25.0
+"""Reads a second that ARM's token bucket of a subscription gains (arm-sdk.md 3.1)."""
+
+READ_POSTS: Final = tuple(
+    re.compile(rf".*/providers/{path}", re.ASCII)
+    for path in (
+        r"microsoft\.resourcegraph/resources",
+        r"microsoft\.recoveryservices/locations/[^/]+/backup(status|prevalidateprotection|validatefeatures)",
+        r"microsoft\.network/networkinterfaces/[^/]+/effective(networksecuritygroups|routetable)",
+        r"microsoft\.network/networkwatchers/[^/]+/ipflowverify",
+    )
+)
+"""The POSTs that only read, by their paths in lower case."""
+
+SHOWN: Final = frozenset({"api-version", "$filter", "$expand", "$select", "$top", "statusonly"})
+"""Query parameters whose values the log shows; any other may be a secret."""
+
+
+class WriteRefused(AzremedyError):  # noqa: N818 - a name for what happened reads better than "Error"
+    """A request that is not a read was about to leave a run that only reads."""
+
+
+class Retry(Policy):
+    """
+    The one retry layer: reads again after 408, 429, 5xx and lost connections, anything else after 429 alone.
+
+    Waits as long as ARM asks, else ever longer; gives up after some attempts, soon where nothing is there at all,
+    at once where trust is missing or the run's time is over.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+        self._retrying = Retrying(
+            retry=_worth_another, wait=_wait, stop=_enough, sleep=pace.sleep, retry_error_callback=_last
+        )
+
+    def send(self, request: Sent) -> Answered:
+        return self._retrying(self._attempt, request)
+
+    def _attempt(self, request: Sent) -> Answered:
+        self._pace.check()
+        left = max(self._pace.left, 0.001)
+        request.context.options.update(connection_timeout=min(CONNECT, left), read_timeout=min(READ, left))
+        return self.next.send(request)
+
+
+def _worth_another(state: RetryCallState) -> bool:
+    reads = state.args[0].http_request.method in READS
+    error, answer = _outcome(state)
+    if answer is not None:
+        return answer.status_code == 429 or (reads and answer.status_code in TRANSIENT)
+    lost = isinstance(error, (ServiceRequestError, ServiceResponseError, IncompleteReadError))
+    return reads and (lost or _broken_off(error)) and kind(error) not in {UNTRUSTED, "TlsFailed", "Garbled"}
+
+
+def _broken_off(error: BaseException | None) -> bool:
+    """Whether a body ended between two chunks, which azure-core tells as an error without an answer."""
+    return type(error) is HttpResponseError and error.response is None
+
+
+def _wait(state: RetryCallState) -> float:
+    _, answer = _outcome(state)
+    asked = asked_wait(answer.headers) if answer is not None else None
+    return asked or backoff(state.attempt_number)
+
+
+def _enough(state: RetryCallState) -> bool:
+    error, answer = _outcome(state)
+    if answer is not None and answer.status_code == 429:
+        return state.attempt_number >= THROTTLED_ATTEMPTS
+    if error is not None and kind(error) in {REFUSED, UNRESOLVED}:
+        return state.idle_for + state.upcoming_sleep > UNREACHABLE
+    return state.attempt_number >= ATTEMPTS
+
+
+def _outcome(state: RetryCallState) -> tuple[BaseException | None, HttpResponse | None]:
+    outcome = state.outcome
+    if outcome is None or outcome.failed:
+        return outcome.exception() if outcome else None, None
+    return None, outcome.result().http_response
+
+
+def _last(state: RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome else None
+
+
+class SameHost(Policy):
+    """Refuses every address that is not on the ARM endpoint's own scheme, host and port: a token goes nowhere else."""
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__()
+        self._origin = _origin(endpoint)
+        self._host = parse_url(endpoint).netloc
+
+    def send(self, request: Sent) -> Answered:
+        url = request.http_request.url
+        if _origin(url) != self._origin:
+            raise ReadError(
+                f"ARM named {plain(redacted(url), 200)} as the next address, which is not on {self._host}: not followed.",
+                code="ForeignHost",
+            )
+        return self.next.send(request)
+
+
+def _origin(url: str) -> tuple[str | None, str | None, int | None] | None:
+    """Scheme, host and port as the transport will read them; None where that is not certain."""
+    try:
+        parts = parse_url(
+            url
+        )  # the very parser that opens the connection: two parsers would disagree on tricks
+    except LocationParseError:
+        return None
+    if parts.auth is not None or not parts.host or "\\" in url:
+        return None
+    return parts.scheme, parts.host.lower(), parts.port or {"https": 443, "http": 80}.get(parts.scheme or "")
+
+
+class ReadOnly(Policy):
+    """Refuses every request that is not a read."""
+
+    def send(self, request: Sent) -> Answered:
+        method, path = request.http_request.method, (parse_url(request.http_request.url).path or "").lower()
+        reads = method in READS or (method == "POST" and any(one.fullmatch(path) for one in READ_POSTS))
+        if not reads:
+            raise WriteRefused(f"{method} {plain(path)} was not sent: this run only reads.")
+        return self.next.send(request)
+
+
+class Throttle(Policy):
+    """
+    ARM's quota, shared by all threads of a run.
+
+    After a 429 everyone waits as long as it asks. While fewer reads remain than there are workers, requests leave
+    at the rate at which ARM refills.
+    """
+
+    def __init__(self, pace: Pace, workers: int) -> None:
+        super().__init__()
+        self._pace = pace
+        self._workers = workers
+        self._lock = Lock()
+        self._closed_until = 0.0
+        self._scarce = False
+        self._slot = 0.0
+
+    def send(self, request: Sent) -> Answered:
+        self._wait_until(self._turn())
+        while self._closed_until > self._pace.now():
+            self._wait_until(self._closed_until)
+        response = self.next.send(request)
+        self._learn(response.http_response)
+        return response
+
+    def _turn(self) -> float:
+        with self._lock:
+            now = self._pace.now()
+            if not self._scarce:
+                return now
+            self._slot = max(self._slot + 1 / REFILL, now)
+            return self._slot
+
+    def _wait_until(self, moment: float) -> None:
+        if (seconds := moment - self._pace.now()) > 0:
+            self._pace.sleep(seconds)
+
+    def _learn(self, answer: HttpResponse) -> None:
+        remaining = answer.headers.get("x-ms-ratelimit-remaining-subscription-reads", "")
+        with self._lock:
+            if remaining.isdecimal():
+                self._scarce = int(remaining) < self._workers
+            if answer.status_code == 429 and (asked := asked_wait(answer.headers)):
+                self._closed_until = max(self._closed_until, self._pace.now() + asked)
+
+
+class Tally(Policy):
+    """Counts the requests that leave, and keeps the newest time that ARM has told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+        self.sent = 0
+        self.newest: datetime | None = None
+
+    def send(self, request: Sent) -> Answered:
+        with self._lock:
+            self.sent += 1
+        response = self.next.send(request)
+        told = date(response.http_response.headers)
+        with self._lock:
+            if told and (self.newest is None or told > self.newest):
+                self.newest = told
+        return response
+
+
+class Log(Policy):
+    """Writes a line for every attempt: what was asked, what came back, how long it took. No header, no body."""
+
+    def __init__(self, pace: Pace, write: Callable[[str], object]) -> None:
+        super().__init__()
+        self._pace = pace
+        self._write = write
+
+    def send(self, request: Sent) -> Answered:
+        asked = f"{request.http_request.method} {plain(redacted(request.http_request.url), 2000)}"
+        start = self._pace.now()
+        try:
+            response = self.next.send(request)
+        except Exception as error:
+            self._write(f"{asked} -> {kind(error)} in {self._since(start)}")
+            raise
+        answer = response.http_response
+        ids = " ".join(plain(answer.headers[name], 64) for name in _IDS if name in answer.headers)
+        self._write(f"{asked} -> {answer.status_code} in {self._since(start)} [{ids}]")
+        return response
+
+    def _since(self, start: float) -> str:
+        return f"{(self._pace.now() - start) * 1000:.0f} ms"
+
+
+_IDS = ("x-ms-request-id", "x-ms-correlation-request-id", "x-ms-routing-request-id")
+
+
+def redacted(url: str) -> str:
+    """`url` with the value of every query parameter that is not known to be harmless left out."""
+    address, found, query = url.partition("?")
+    pairs = (pair.partition("=") for pair in query.partition("#")[0].split("&"))
+    shown = (f"{name}={value if unquote(name).lower() in SHOWN else '…'}" for name, _, value in pairs)
+    return address + found + ("&".join(shown) if found else "")

@@ -1,0 +1,201 @@
+"""Reading from ARM: raw JSON through the pipeline that every Azure management client is built on."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, final
+from urllib.parse import quote, urlencode
+from uuid import uuid4
+
+import msgspec
+from azure.core.exceptions import AzureError
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.mgmt.core import ARMPipelineClient
+from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
+
+from azremedy import __version__
+from azremedy.azure.failures import SNIPPET, no_answer, plain
+from azremedy.azure.policies import Log, ReadOnly, Retry, SameHost, Tally, Throttle
+from azremedy.azure.transport import Session, requests_transport
+from azremedy.errors import ReadError, SignInError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from azremedy.arm import Json
+    from azremedy.azure.cloud import Cloud
+    from azremedy.azure.credential import CachedCredential
+    from azremedy.azure.pace import Pace
+
+_FAULTS = (AzureError, ValueError, TypeError, AttributeError, KeyError, zlib.error, OSError)
+"""What azure-core and requests let out for answers that they did not expect (arm-sdk.md 2.6)."""
+
+
+@final
+class ArmReader:
+    """
+    An `azremedy.arm.Reader` over HTTPS, for as many threads as the session has connections.
+
+    Closing it closes the session and the credential, and wakes up everyone who waits for ARM.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        credential: CachedCredential,
+        session: Session,
+        *,
+        pace: Pace,
+        workers: int = 16,
+        log: Callable[[str], object] | None = None,
+    ) -> None:
+        self.cloud = cloud
+        self.correlation = str(uuid4())
+        self._credential = credential
+        self._session = session
+        self._pace = pace
+        self._tally = Tally()
+        policies: list[Any] = [
+            Retry(pace),
+            SameHost(cloud.endpoint),
+            ReadOnly(),
+            Throttle(pace, workers),
+            ARMChallengeAuthenticationPolicy(credential, cloud.scope),
+            self._tally,
+        ]
+        if log:
+            policies.append(Log(pace, log))
+        self._client: ARMPipelineClient[HttpRequest, HttpResponse] = ARMPipelineClient(
+            cloud.endpoint, policies=policies, transport=requests_transport(session)
+        )
+
+    def __enter__(self) -> ArmReader:
+        return self
+
+    def __exit__(self, *exc_details: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the run: nothing more is read."""
+        self._pace.end()
+        self._client.close()
+        self._credential.close()
+        self._session.close()
+
+    @property
+    def sent(self) -> int:
+        """How many requests have left, every attempt counted."""
+        return self._tally.sent
+
+    @property
+    def now(self) -> datetime:
+        """The `Date` of ARM's newest answer, in UTC. Raises `ReadError` as long as there is none."""
+        newest = self._tally.newest
+        if newest is None:
+            raise ReadError(f"{self.cloud.host} has not told the time in any answer.", code="NoDate")
+        return newest
+
+    def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
+        """
+        Return the JSON object that ARM answers to one GET (see `azremedy.arm.Reader`).
+
+        Raises `ReadError` when there is no usable answer, `SignInError` when the token is refused.
+        """
+        return decoded(self._answer(HttpRequest("GET", self._url(address, query), headers=self._headers())))
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
+        self._pace.check()
+        try:
+            # Not streamed: the body is then read inside the retry layer, and nothing in this pipeline parses it.
+            return self._client.send_request(request, stream=False)
+        except _FAULTS as error:
+            raise no_answer(error, self.cloud.host) from error
+
+    def _url(self, address: str, query: Mapping[str, str] | None) -> str:
+        url = (
+            address if "://" in address.partition("?")[0] else f"{self.cloud.endpoint}/{address.lstrip('/')}"
+        )
+        if not query:
+            return url
+        joint = "&" if "?" in url else "?"
+        return url + joint + urlencode(query, safe="$(),", quote_via=quote)
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Accept": "application/json",
+            "User-Agent": f"azremedy/{__version__}",
+            "x-ms-client-request-id": str(uuid4()),
+            "x-ms-correlation-request-id": self.correlation,
+        }
+
+
+def decoded(answer: HttpResponse) -> Json:
+    """The JSON object in an answer, or what it says instead, as `ReadError` or `SignInError`."""
+    status, body = answer.status_code, answer.read()
+    if 200 <= status < 300:
+        return _object(body, status)
+    if status < 400:
+        raise ReadError(
+            f"ARM answered {status}, a redirect, which is not followed: check the address.",
+            status=status,
+            code="Redirected",
+        )
+    code, message = _error(body)
+    told = plain(message) if message else f"ARM answered {status} with {_snippet(body)}."
+    if status == 401:
+        raise SignInError(
+            f"ARM refused the token ({plain(code or '401', SNIPPET)}): {told} "
+            "Sign in to the tenant that owns the subscription, or name it with --tenant."
+        )
+    raise ReadError(told, status=status, code=plain(code, SNIPPET) if code else f"Http{status}")
+
+
+def _object(body: bytes, status: int) -> Json:
+    try:
+        found = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError) as error:
+        raise _not_arm(body, status, _wrong(error)) from error
+    if not isinstance(found, dict):
+        raise _not_arm(body, status, "no JSON object")
+    return found
+
+
+def _wrong(error: Exception) -> str:
+    match error:
+        case UnicodeDecodeError():
+            return "not UTF-8"
+        case RecursionError():
+            return "nested too deeply"
+        case _:
+            return "no JSON"
+
+
+def _not_arm(body: bytes, status: int, what: str) -> ReadError:
+    return ReadError(f"The answer is not ARM's ({what}): {_snippet(body)}.", status=status, code="NotArm")
+
+
+def _snippet(body: bytes) -> str:
+    shown = plain(body[: 4 * SNIPPET].decode(errors="replace"), SNIPPET)
+    return repr(shown) if shown else "an empty body"
+
+
+def _error(body: bytes) -> tuple[str | None, str | None]:
+    """Code and message of an ARM error body, in any of the shapes that providers write (arm-sdk.md 2.6, 3.2)."""
+    try:
+        found = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError):
+        return None, None
+    if not isinstance(found, dict):
+        return None, None
+    inner = found.get("error", found.get("odata.error", found))
+    if isinstance(inner, str):
+        return inner, _text(found.get("error_description")) or _text(found.get("message")) or inner
+    if not isinstance(inner, dict):
+        return None, None
+    message = inner.get("message")
+    return _text(inner.get("code")), _text(message.get("value") if isinstance(message, dict) else message)
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None

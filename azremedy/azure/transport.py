@@ -1,0 +1,96 @@
+"""The one HTTP session of a run: a sized pool, the right CA, proxies everywhere but on loopback."""
+
+from __future__ import annotations
+
+import ssl
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+from azure.core.pipeline.transport import (  # pylint: disable=no-name-in-module
+    RequestsTransport,
+)
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry, parse_url
+
+from azremedy.errors import AzremedyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECT: Final = 10.0
+"""Seconds for a connection to be made."""
+READ: Final = 60.0
+"""Seconds of silence in an answer after which it is given up."""
+
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+def loopback(host: str | None) -> bool:
+    """Whether a URL's host is this machine, by name or by address."""
+    name = (host or "").strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+class Session(requests.Session):
+    """
+    requests' session with `workers` connections a host.
+
+    It trusts the CA of `ca`, else of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE, else requests' own; it takes
+    proxies from the environment except for loopback, never reads .netrc (its entry would replace the token), and leaves
+    all retrying to others.
+    """
+
+    def __init__(self, *, ca: str | Path | None, environ: Mapping[str, str], workers: int = 16) -> None:
+        super().__init__()
+        self.bundle = bundle(ca, environ)
+        self.auth = _as_it_is
+        never = Retry(total=False, redirect=False, raise_on_status=False)
+        adapter = HTTPAdapter(pool_maxsize=workers, max_retries=never)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """What one request takes from the environment: the hook that requests offers."""
+        if verify in (None, True):
+            verify = self.bundle or True
+        if loopback(parse_url(url).host):
+            return {"proxies": {}, "stream": stream, "verify": verify, "cert": cert}
+        return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
+def requests_transport(session: Session) -> RequestsTransport:
+    """azure-core's transport on `session`, which stays open when a client or credential closes the transport."""
+    return RequestsTransport(
+        session=session, session_owner=False, connection_timeout=CONNECT, read_timeout=READ
+    )
+
+
+def bundle(ca: str | Path | None, environ: Mapping[str, str]) -> str | None:
+    """The file or folder of CA certificates to trust; None for requests' own. `AzremedyError` if it is of no use."""
+    named = (
+        [("The CA", str(ca))]
+        if ca
+        else [(name, environ[name]) for name in _CA_VARIABLES if environ.get(name)]
+    )
+    if not named:
+        return None
+    source, path = named[0]
+    if not Path(path).exists():
+        raise AzremedyError(f"{source} names {path}, which does not exist: name a file of CA certificates.")
+    if Path(path).is_file():
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except OSError as error:
+            raise AzremedyError(f"{source} names {path}, which holds no readable CA certificates.") from error
+    return path
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

@@ -1,0 +1,196 @@
+"""What a request passes through: one retry layer, ARM's quota, and nothing that writes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import TYPE_CHECKING
+
+import pytest
+from azure.core.pipeline import Pipeline
+from azure.core.rest import HttpRequest, HttpResponse
+from misbehaving import Answer, Server, Watch, error, misbehaving, timed
+
+from azremedy.azure.pace import Pace
+from azremedy.azure.policies import ReadOnly, Retry, WriteRefused
+from azremedy.azure.transport import Session, requests_transport
+from azremedy.errors import ReadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+VMS = "/vms"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with misbehaving(tmp_path) as made:
+        yield made
+
+
+def throttled(**headers: str) -> Answer:
+    return error(429, "SubscriptionRequestsThrottled", "later", **headers)
+
+
+@pytest.mark.parametrize(
+    ("headers", "waited"),
+    [
+        pytest.param({"Retry-After": "7"}, 7, id="seconds"),
+        pytest.param({"Retry-After": "0.5"}, 0.5, id="half a second"),
+        pytest.param({"Retry-After": "Sun, 22 Nov 2026 07:00:09 GMT"}, 9, id="a date, by ARM's own clock"),
+        pytest.param({"x-ms-retry-after-ms": "250", "Retry-After": "9"}, 0.25, id="milliseconds"),
+        pytest.param({"Retry-After": "86400"}, 120, id="a day, capped"),
+        pytest.param({"Retry-After": "Mon, 23 Nov 2026 07:00:00 GMT"}, 120, id="a date tomorrow, capped"),
+    ],
+)
+def test_waits_as_long_as_arm_asks(server: Server, headers: dict[str, str], waited: float) -> None:
+    watch = Watch()
+    server.on(VMS, throttled(**headers), Answer({"value": []}))
+
+    with timed(server, watch) as reader:
+        assert reader.get(VMS) == {"value": []}
+    assert sum(watch.slept) == pytest.approx(waited)
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["soon", "-5", "0", "nan", "inf", "Sun, 22 Nov 2020 07:00:00 GMT", "Sun, 99", "9" * 400]
+)
+def test_waits_a_moment_where_retry_after_makes_no_sense(server: Server, nonsense: str) -> None:
+    watch = Watch()
+    server.on(VMS, throttled(**{"Retry-After": nonsense}), Answer({}))
+
+    with timed(server, watch) as reader:
+        reader.get(VMS)
+    [waited] = watch.slept
+    assert 0.5 <= waited <= 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_reads_again_after_a_transient_error(server: Server, status: int) -> None:
+    server.on(VMS, error(status, "Oops", "oops"), Answer({"value": []}))
+
+    with timed(server, Watch()) as reader:
+        assert reader.get(VMS) == {"value": []}
+        assert reader.sent == 2
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 412, 501])
+def test_does_not_ask_again_what_was_answered_for_good(server: Server, status: int) -> None:
+    server.on(VMS, error(status, "No", "no", **{"Retry-After": "1"}))
+
+    with timed(server, Watch()) as reader:
+        with pytest.raises(ReadError, match="no"):
+            reader.get(VMS)
+        assert reader.sent == 1
+
+
+@pytest.mark.parametrize(("status", "attempts"), [(503, 6), (429, 12)])
+def test_gives_up_in_the_end_and_tells_the_last_answer(server: Server, status: int, attempts: int) -> None:
+    watch = Watch()
+    server.on(VMS, error(status, "Busy", "still busy"))
+
+    with timed(server, watch) as reader:
+        with pytest.raises(ReadError, match="still busy") as raised:
+            reader.get(VMS)
+        assert reader.sent == attempts
+    assert (raised.value.status, raised.value.code) == (status, "Busy")
+    assert watch.slept[:5] == sorted(watch.slept[:5])
+
+
+def test_a_429_makes_every_other_request_wait_too(server: Server) -> None:
+    server.on(VMS, throttled(**{"Retry-After": "30"}), Answer({}))
+    server.on("/nics", Answer({}))
+    begun, asked_at = Barrier(2), list[float]()
+    watch = Watch()
+
+    def read_nics() -> None:
+        begun.wait(timeout=5)
+        reader.get("/nics")
+        asked_at.append(watch.now)
+
+    class WhileAsleep(Watch):
+        def sleep(self, seconds: float) -> None:
+            if not other.done() and not begun.broken and begun.n_waiting:
+                begun.wait(timeout=5)
+                other.result(timeout=5)
+            super().sleep(seconds)
+
+    watch = WhileAsleep()
+    with ThreadPoolExecutor(1) as pool, timed(server, watch) as reader:
+        other = pool.submit(read_nics)
+        reader.get(VMS)
+    assert asked_at == [1030]
+
+
+def test_leaves_at_the_rate_of_the_refill_when_few_reads_remain(server: Server) -> None:
+    watch = Watch()
+    remaining = "x-ms-ratelimit-remaining-subscription-reads"
+    server.on(VMS, Answer({}, headers={remaining: "15"}))
+
+    with timed(server, watch, workers=16) as reader:
+        for _ in range(26):
+            reader.get(VMS)
+        assert sum(watch.slept) == pytest.approx(24 / 25)
+
+        server.on(VMS, Answer({}, headers={remaining: "200"}))
+        reader.get(VMS)
+        watch.slept.clear()
+        reader.get(VMS)
+    assert watch.slept == []
+
+
+def _through(server: Server, *requests: HttpRequest) -> list[int]:
+    watch = Watch()
+    pace = Pace(now=lambda: watch.now, sleep=watch.sleep)
+    with Session(ca=server.ca, environ={}) as session:
+        pipeline: Pipeline[HttpRequest, HttpResponse] = Pipeline(
+            requests_transport(session), [Retry(pace), ReadOnly()]
+        )
+        return [pipeline.run(one).http_response.status_code for one in requests]
+
+
+VM = "/subscriptions/1/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", VM),
+        ("PATCH", VM),
+        ("DELETE", VM),
+        ("POST", f"{VM}/restart"),
+        ("POST", f"{VM}/runCommand"),
+        ("POST", "/subscriptions/1/providers/Microsoft.Compute/register"),
+        ("POST", f"{VM}/restart?then=/providers/Microsoft.ResourceGraph/resources"),
+        ("POST", f"{VM}/restart#/providers/Microsoft.ResourceGraph/resources"),
+        ("POST", f"{VM}/backupStatus"),
+    ],
+)
+def test_a_write_never_leaves(server: Server, method: str, path: str) -> None:
+    with pytest.raises(WriteRefused, match=f"{method} .* was not sent"):
+        _through(server, HttpRequest(method, server.address + path))
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/providers/Microsoft.ResourceGraph/resources?api-version=2024-04-01",
+        "/subscriptions/1/providers/Microsoft.RecoveryServices/locations/westeurope/backupStatus",
+        "/subscriptions/1/resourceGroups/g/providers/Microsoft.Network/networkInterfaces/n/effectiveRouteTable",
+    ],
+)
+def test_a_post_that_only_reads_may_leave(server: Server, path: str) -> None:
+    server.on(path.partition("?")[0], Answer({}))
+
+    assert _through(server, HttpRequest("POST", server.address + path)) == [200]
+
+
+def test_a_post_is_repeated_after_a_429_and_after_nothing_else(server: Server) -> None:
+    graph = "/providers/Microsoft.ResourceGraph/resources"
+    ask = HttpRequest("POST", server.address + graph)
+    server.on(graph, throttled(), error(500, "Oops", "oops"), Answer({}))
+
+    assert _through(server, ask) == [500]
+    assert len(server.asked) == 2
