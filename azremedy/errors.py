@@ -4,6 +4,7 @@ Every error that azremedy raises on purpose, and the exit code each one ends in.
     AzremedyError                 2  usage, configuration
     ├── AmbiguousSubscription     2  a name that fits none or several subscriptions
     ├── PackagingError            2  the installation lacks a part of itself
+    ├── WriteRefused              2  a write was about to leave a run that only reads
     ├── Incomplete                3  ARM could not be reached or did not answer as ARM
     │   └── ReadError             3  one request for which there is no usable answer
     └── SignInError               4  no credential, or one that was refused
@@ -42,6 +43,10 @@ class AmbiguousSubscription(AzremedyError):  # noqa: N818 - a name for what is w
 
 class PackagingError(AzremedyError):
     """A part of azremedy itself is missing from the installation."""
+
+
+class WriteRefused(AzremedyError):  # noqa: N818 - as above
+    """A request that is not a read was about to leave a run that only reads."""
 
 
 class Incomplete(AzremedyError):  # noqa: N818 - as above

@@ -12,9 +12,9 @@ from azure.core.rest import HttpRequest, HttpResponse
 from misbehaving import Answer, Server, Watch, error, misbehaving, timed
 
 from azremedy.azure.pace import Pace
-from azremedy.azure.policies import ReadOnly, Retry, WriteRefused
+from azremedy.azure.policies import ReadOnly, Retry
 from azremedy.azure.transport import Session, requests_transport
-from azremedy.errors import ReadError
+from azremedy.errors import ReadError, WriteRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

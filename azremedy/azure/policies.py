@@ -28,7 +28,7 @@ from urllib3.util import parse_url
 from azremedy.azure.failures import REFUSED, UNRESOLVED, UNTRUSTED, kind, plain
 from azremedy.azure.pace import Pace, asked_wait, backoff, date
 from azremedy.azure.transport import CONNECT, READ
-from azremedy.errors import AzremedyError, ReadError
+from azremedy.errors import ReadError, WriteRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,10 +60,6 @@ READ_POSTS: Final = tuple(
 
 SHOWN: Final = frozenset({"api-version", "$filter", "$expand", "$select", "$top", "statusonly"})
 """Query parameters whose values the log shows; any other may be a secret."""
-
-
-class WriteRefused(AzremedyError):  # noqa: N818 - a name for what happened reads better than "Error"
-    """A request that is not a read was about to leave a run that only reads."""
 
 
 class Retry(Policy):

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from azremedy.sandbox.throttle import Throttle
 
+FORM = 1
+"""How a state is laid out; a state of another form is seeded anew."""
+
 FILES = (FILE, f"{FILE}-journal", "ca.pem", "ca.key")
 
 
@@ -69,6 +72,13 @@ def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | 
     A shipped estate that nobody worked in is seeded anew where a newer azremedy ships another one of its name.
     """
     about = store.about
+    if about and about.get("form") != FORM:
+        if about.get("written"):
+            raise AzremedyError(
+                f"The sandbox in {folder} was made by another version of azremedy: "
+                "run 'azremedy sandbox reset' first, or choose another folder."
+            )
+        about = {}
     if about and estate is None and (about["written"] or not about["shipped"]):
         return
     asked = estate or (about["shipped"] if about else "demo")
@@ -87,6 +97,7 @@ def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | 
         {
             "principals": seed.principals(whole, where),
             "regions": {whole.location: whole.region},
+            "form": FORM,
             "mark": mark,
             "shipped": asked if isinstance(asked, str) and description.is_shipped(asked) else None,
         },
