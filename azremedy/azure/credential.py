@@ -41,8 +41,8 @@ class CachedCredential:
     """
     A credential that asks the one inside once for all threads, and again shortly before the token ends.
 
-    Most of azure-identity's credentials start a process or a request on each call, one for each thread
-    (arm-sdk.md 5.1). What they fail with becomes a `SignInError`, or `Incomplete` where the authority is not there.
+    Most of azure-identity's credentials start a process or a request on each call, one for each thread.
+    What they fail with becomes a `SignInError`, or `Incomplete` where the authority is not there.
     """
 
     def __init__(

@@ -45,7 +45,7 @@ THROTTLED_ATTEMPTS: Final = 12
 UNREACHABLE: Final = 2.0
 """Seconds of waiting after which a host that cannot be reached at all is given up."""
 REFILL: Final = 25.0
-"""Reads a second that ARM's token bucket of a subscription gains (arm-sdk.md 3.1)."""
+"""Reads a second that ARM's token bucket of a subscription gains (ARM24)."""
 
 READ_POSTS: Final = tuple(
     re.compile(rf".*/providers/{path}", re.ASCII)

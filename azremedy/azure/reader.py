@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from azremedy.azure.pace import Pace
 
 _FAULTS = (AzureError, ValueError, TypeError, AttributeError, KeyError, zlib.error, OSError)
-"""What azure-core and requests let out for answers that they did not expect (arm-sdk.md 2.6)."""
+"""What azure-core and requests let out for answers that they did not expect."""
 
 
 @final
@@ -181,7 +181,7 @@ def _snippet(body: bytes) -> str:
 
 
 def _error(body: bytes) -> tuple[str | None, str | None]:
-    """Code and message of an ARM error body, in any of the shapes that providers write (arm-sdk.md 2.6, 3.2)."""
+    """Code and message of an ARM error body, in any of the shapes that providers write."""
     try:
         found = msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):

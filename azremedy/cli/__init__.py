@@ -1,0 +1,97 @@
+"""The command line: the only layer that prints, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from azremedy import __version__
+from azremedy.cli.lazy import LazyGroup
+from azremedy.cli.output import complain, flush
+from azremedy.errors import AzremedyError, Exit
+
+COMMANDS = {
+    "scan": ("azremedy.cli.scan:scan", "Say which backups will fail, and why."),
+    "playbooks": ("azremedy.cli.playbooks:playbooks", "List the causes that are looked for."),
+    "sandbox": ("azremedy.cli.sandbox:sandbox", "Serve an ARM of one's own, with things that are broken."),
+    "schema": ("azremedy.cli.schema:schema", "Print the JSON Schema of an output."),
+    "help": ("azremedy.cli.topics:topics", "Explain a topic, such as exit-codes."),
+}
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="azremedy", message="%(prog)s %(version)s")
+def azremedy() -> None:
+    """Say why the next Azure VM backup will fail, with the evidence."""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and end it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=encoding(stream), errors="backslashreplace")
+    signal.signal(signal.SIGTERM, terminated)
+    sys.exit(run(sys.argv[1:]))
+
+
+def encoding(stream: io.TextIOWrapper) -> str:
+    """Return UTF-8 for files and pipes, wherever they are, and for a terminal what it says."""
+    named = stream.isatty() or os.environ.get("PYTHONIOENCODING")
+    return stream.encoding if named else "utf-8"
+
+
+def terminated(*_: object) -> NoReturn:
+    """End as on an interruption: what is open is closed on the way out."""
+    raise SystemExit(Exit.TERMINATED)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and return the exit code; whatever goes wrong has been said in one sentence."""
+    settings: dict[str, bool] = {}
+    try:
+        with azremedy.make_context("azremedy", list(arguments), obj=settings) as context:
+            code = azremedy.invoke(context)
+        flush()
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else Exit.USAGE
+    except KeyboardInterrupt:
+        complain("interrupted")
+        code = Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - every ending has its sentence and its exit code
+        if settings.get("debug"):
+            complain(*"".join(traceback.format_exception(error)).splitlines())
+        code = explained(error)
+    return int(code or Exit.CLEAN)
+
+
+def explained(error: Exception) -> Exit:
+    """Say in one sentence what went wrong, and return the exit code for it."""
+    match error:
+        case AzremedyError():
+            complain(str(error))
+            return error.exit
+        case BrokenPipeError():
+            return Exit.CLEAN
+        case click.exceptions.NoArgsIsHelpError():
+            error.show()
+        case click.UsageError():
+            hint = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+            complain(" ".join(error.format_message().split()).removesuffix(".") + hint)
+        case click.ClickException():
+            complain(error.format_message())
+        case click.Abort():
+            complain("declined, nothing was done")
+        case _:
+            complain(
+                f"internal error: {type(error).__name__}: {error} (run it again with --debug for the traceback)"
+            )
+    return Exit.USAGE

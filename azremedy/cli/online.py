@@ -1,0 +1,94 @@
+"""From Azure to scans, one subscription after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from azremedy import saved
+from azremedy.cli.output import note, save
+from azremedy.cli.progress import Show, progress, reading
+from azremedy.cli.seen import Seen
+from azremedy.errors import AzremedyError, Incomplete, ReadError
+from azremedy.playbook import Playbook, load
+from azremedy.resources import Read, Subscription, Unread
+from azremedy.scan import Scan, evaluate
+from azremedy.session import WEEK, Session, connect, with_subscription
+
+if TYPE_CHECKING:
+    from azremedy.cli.scan import Flags
+
+
+def online(
+    flags: Flags, playbooks: Sequence[Playbook[Any]] | None
+) -> tuple[tuple[Scan, ...], tuple[Unread, ...]]:
+    """
+    Read subscriptions one after the other and judge each.
+
+    One that cannot be read at all is among the second, and the others go on; where it is the only one, its
+    `Incomplete` is raised.
+    """
+    scans: list[Scan] = []
+    failed: list[Unread] = []
+    seen = Seen()
+    log = note if flags.debug else None
+    deadline = flags.deadline.total_seconds() if flags.deadline else None
+    with (
+        progress(quiet=flags.quiet or flags.debug) as show,
+        connect(flags.cloud, tenant=flags.tenant, deadline=deadline, log=log) as session,
+    ):
+        subscriptions = session.subscriptions(flags.subscription)
+        if flags.save_estate and len(subscriptions) > 1:
+            raise AzremedyError(
+                f"--save-estate keeps one subscription, and {len(subscriptions)} were asked for."
+            )
+        for subscription in subscriptions:
+            try:
+                scans.append(one(session, subscription, flags, playbooks=playbooks, seen=seen, show=show))
+            except Incomplete as error:
+                if len(subscriptions) == 1:
+                    raise
+                seen.certain = False
+                failed.append(unread(subscription, error))
+    seen.check(flags.vm, flags.resource_group)
+    return tuple(scans), tuple(failed)
+
+
+def one(
+    session: Session,
+    subscription: Subscription,
+    flags: Flags,
+    *,
+    playbooks: Sequence[Playbook[Any]] | None,
+    seen: Seen,
+    show: Show,
+) -> Scan:
+    """Read one subscription and judge it. Times are ARM's, so that a skewed clock here shows nowhere."""
+    started, began = session.reader.now, time.monotonic()
+    made = session.read(
+        subscription,
+        playbooks=playbooks,
+        lookback=flags.lookback or WEEK,
+        deep=flags.deep,
+        selection=flags.selection,
+        progress=reading(subscription.name, show),
+    )
+    if flags.save_estate:
+        save(flags.save_estate, saved.dump(made.estate))
+    seen.add(made.estate)
+    return evaluate(
+        made.estate,
+        list(load().values()) if playbooks is None else playbooks,
+        selection=flags.selection,
+        calls=with_subscription(made).calls,
+        started=started,
+        finished=started + timedelta(seconds=time.monotonic() - began),
+    )
+
+
+def unread(subscription: Subscription, error: Incomplete) -> Unread:
+    """Return the gap that a whole subscription is."""
+    status, code = (error.status, error.code) if isinstance(error, ReadError) else (None, None)
+    return Unread(Read.SUBSCRIPTION, subscription.id, str(error), status, code)

@@ -1,0 +1,134 @@
+"""Options, each with its environment form, and what their values mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from azremedy.errors import AzremedyError
+from azremedy.report import LATER, OUTPUTS, REPORTS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option whose environment form is split at commas where the flag may be repeated."""
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        if not self.multiple:
+            return super().value_from_envvar(ctx)
+        value = self.resolve_envvar_value(ctx)
+        return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+
+def option(*names: str, environment: bool = True, **attributes: Any) -> Callable[[F], F]:
+    """Make an option; `--fail-on` is also `AZREMEDY_FAIL_ON`, for every command that has it."""
+    flag = next(name for name in names if name.startswith("--"))
+    variable = "AZREMEDY_" + flag.removeprefix("--").replace("-", "_").upper()
+    return click.option(
+        *names,
+        cls=Option,
+        envvar=variable if environment else None,
+        show_envvar=environment,
+        **attributes,
+    )
+
+
+UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+def span(written: str) -> timedelta:
+    """Return the length of time that `7d`, `36h`, `10m` or `90s` stands for."""
+    parts = re.fullmatch(r"([0-9]{1,6})([wdhms])", written.strip().lower())
+    if not parts or not int(parts[1]):
+        raise click.BadParameter(f"{written!r} is no duration such as 7d, 36h, 10m or 90s.")
+    return timedelta(**{UNITS[parts[2]]: int(parts[1])})
+
+
+class Report(NamedTuple):
+    """A report to be written: its format and its file."""
+
+    form: str
+    path: Path
+
+
+def report(written: str) -> Report:
+    """Return the report that `json=FILE` asks for."""
+    form, _, file = written.partition("=")
+    if not file:
+        raise click.BadParameter(f"{written!r} is not of the form FORMAT=FILE, such as json=scan.json.")
+    if form not in REPORTS:
+        known = "is not written by this version" if form in LATER else "is no format"
+        raise click.BadParameter(f"{form!r} {known}; there are {' and '.join(REPORTS)}.")
+    return Report(form, target(file))
+
+
+def target(file: str) -> Path:
+    """Return a file to be written, refusing now what could not be written after minutes of reading."""
+    path = Path(file)
+    if not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"the folder {str(path.parent)!r} does not exist.")
+    if path.is_dir():
+        raise click.BadParameter(f"{file!r} is a folder.")
+    return path
+
+
+def output(default: str = "table") -> Callable[[F], F]:
+    """Make `--output`."""
+    return option(
+        "--output",
+        "-o",
+        type=click.Choice(OUTPUTS),
+        default=default,
+        show_default=True,
+        help="What is written to standard output.",
+    )
+
+
+def color() -> Callable[[F], F]:
+    """Make `--color`."""
+    return option(
+        "--color",
+        type=click.Choice(("auto", "always", "never")),
+        default="auto",
+        show_default=True,
+        help="Colours; auto obeys NO_COLOR, FORCE_COLOR and the terminal.",
+    )
+
+
+def debugging() -> Callable[[F], F]:
+    """Make `--debug`; whether it is given stands in the context's object, where `run` finds it too."""
+    return option(
+        "--debug",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=remember,
+        help="Log HTTP on standard error, and show tracebacks.",
+    )
+
+
+def remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if ctx.obj is not None and param.name:
+        ctx.obj[param.name] = value
+
+
+def meant(word: str, words: Iterable[str]) -> str:
+    """Return ` Did you mean 'sql1'?` with a leading space, or nothing where no word is close."""
+    spelt = {one.lower(): one for one in words}
+    near = get_close_matches(word.lower(), spelt, n=1)
+    return f" Did you mean {spelt[near[0]]!r}?" if near else ""
+
+
+def pick(word: str, words: Iterable[str], kind: str) -> str:
+    """Return `word` if it is one of `words`, else raise `AzremedyError` with what was probably meant."""
+    known = list(words)
+    if word in known:
+        return word
+    raise AzremedyError(f"There is no {kind} {word!r}.{meant(word, known)} There are: {', '.join(known)}.")

@@ -1,0 +1,115 @@
+"""`azremedy sandbox`: an ARM of one's own, on loopback."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from azremedy.cli.options import debugging, option
+from azremedy.cli.output import note, put
+from azremedy.errors import AzremedyError
+from azremedy.report.plain import plain
+
+if TYPE_CHECKING:
+    from azremedy.sandbox import Sandbox
+
+state_option = option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of its state.  [default: the user's own]",
+)
+
+
+@click.group(invoke_without_command=True)
+@option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="The port on loopback.  [default: a free one]"
+)
+@option(
+    "--estate",
+    environment=False,  # AZREMEDY_ESTATE names what `scan` reads, which is another kind of file
+    help="A description in YAML, or the name of a shipped one.  [default: demo]",
+)
+@option("--vms", type=click.IntRange(min=1), help="Make up an estate of this many VMs instead.")
+@option("--seed", type=int, default=1, show_default=True, help="What makes such an estate the same again.")
+@state_option
+@debugging()
+@click.pass_context
+def sandbox(
+    ctx: click.Context, /, *, port: int, estate: str | None, vms: int | None, seed: int, state: Path | None
+) -> None:
+    """Serve an Azure Resource Manager on loopback, with backups that fail, until Ctrl-C."""
+    ctx.meta["azremedy.state"] = state
+    if ctx.invoked_subcommand:
+        return
+    if estate is not None and vms is not None:
+        raise AzremedyError("--estate and --vms are two ways to say what there is: give one of them.")
+    from azremedy.sandbox import serve  # noqa: PLC0415 - an extra that only this command needs
+
+    serve(state, estate=described(estate, vms, seed), port=port, listening=announce)
+
+
+def described(estate: str | None, vms: int | None, seed: int) -> str | Path | Mapping[str, Any] | None:
+    """Return what the sandbox is to hold, as it takes it; None leaves what is there."""
+    if vms is not None:
+        from azremedy.sandbox.generate import generate  # noqa: PLC0415 - as above
+
+        return generate(vms, seed)
+    if estate is None:
+        return None
+    return Path(estate) if os.sep in estate or Path(estate).suffix else estate
+
+
+@sandbox.command()
+@state_option
+@debugging()
+@click.pass_context
+def reset(ctx: click.Context, state: Path | None) -> None:
+    """Delete the sandbox's state; the next one starts afresh."""
+    from azremedy.sandbox import reset as delete  # noqa: PLC0415 - as above
+
+    delete(state or ctx.meta["azremedy.state"])
+    note("azremedy: the sandbox is as new")
+
+
+def announce(running: Sandbox) -> None:
+    """Print the address, and how to get there from each shell and from `az`."""
+    put(announcement(running))
+
+
+def announcement(running: Sandbox) -> str:
+    exports = {
+        "AZREMEDY_CLOUD": running.url,
+        "AZURE_TENANT_ID": running.tenant,
+        "AZURE_CLIENT_ID": running.client_id,
+        "AZURE_CLIENT_SECRET": running.client_secret,
+        "REQUESTS_CA_BUNDLE": str(running.ca),
+    }
+    secret, tenant = shlex.quote(running.client_secret), shlex.quote(running.tenant)
+    lines = [
+        f"Serving on {running.url} until Ctrl-C.",
+        "",
+        "bash, zsh:",
+        *(f"  export {name}={shlex.quote(value)}" for name, value in exports.items()),
+        "",
+        "PowerShell:",
+        *(f"  $env:{name} = {powershell(value)}" for name, value in exports.items()),
+        "",
+        "Then:  azremedy scan --subscription '*'",
+        "",
+        "az, beside the exports above:",
+        f"  az cloud register --name azremedy --endpoint-resource-manager {running.url}",
+        "  az cloud set --name azremedy",
+        "  az config set core.instance_discovery=false",
+        f"  az login --service-principal --username {shlex.quote(running.client_id)} --password {secret} --tenant {tenant}",
+    ]
+    return "".join(f"{plain(line)}\n" for line in lines)
+
+
+def powershell(value: str) -> str:
+    """Return a value as PowerShell takes it, whatever it holds."""
+    return "'" + value.replace("'", "''") + "'"

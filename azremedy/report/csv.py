@@ -1,0 +1,35 @@
+"""CSV with a header, for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from azremedy.report.plain import plain
+
+FORMULA = tuple("=+-@\t\r")
+"""What a spreadsheet takes for the start of a formula."""
+
+
+def text(data: Any) -> str:
+    """Return a line for each member of a list, below the names of their members."""
+    members = data if isinstance(data, list) else [data]
+    records = [member if isinstance(member, dict) else {"result": member} for member in members]
+    names = list(dict.fromkeys(name for record in records for name in record))
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    if names:
+        writer.writerow(map(cell, names))
+    writer.writerows([cell(record.get(name)) for name in names] for record in records)
+    return written.getvalue()
+
+
+def cell(value: Any) -> Any:
+    """Return one value; a text that a spreadsheet would run is led by an apostrophe."""
+    if isinstance(value, dict | list):
+        return plain(json.dumps(value, ensure_ascii=False))
+    if not isinstance(value, str):
+        return value
+    return "'" + plain(value) if value.startswith(FORMULA) else plain(value)

@@ -1,0 +1,193 @@
+"""What a scan says, for a person at a terminal: findings worst first, and below them what is not known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from azremedy.arm import ArmId
+from azremedy.estate import Failure
+from azremedy.playbook import Finding, Severity
+from azremedy.report.plain import plain
+from azremedy.report.table import WIDTH, columns, drawn, listed
+from azremedy.resources import Unread
+from azremedy.scan import Diagnosis, Scan
+
+COLORS = {
+    Severity.BLOCKING: "bold red",
+    Severity.CORROBORATED: "red",
+    Severity.SUSPECTED: "yellow",
+    Severity.INFO: "cyan",
+}
+
+
+NARROW = 90
+"""Below this many columns a table's cells would be too narrow to read."""
+MAX_NAME = 24
+"""Columns for a VM's name; a longer one goes on in the next line."""
+
+
+def text(
+    scans: Sequence[Scan], failed: Sequence[Unread] = (), *, width: int = WIDTH, color: bool = False
+) -> str:
+    """Return the tables of these scans, and the subscriptions that could not be read."""
+    parts = [part for scan in scans for part in of(scan, width)]
+    if failed:
+        parts.append(unread(failed))
+    return drawn(parts, width=width, color=color)
+
+
+def of(scan: Scan, width: int) -> Iterator[RenderableType]:
+    """Yield a scan's head, its findings and its foot."""
+    yield Text(head(scan), "bold")
+    if scan.diagnoses:
+        yield Text()
+        yield findings(scan, width)
+        yield Text()
+    yield verdict(scan)
+    if scan.unexplained:
+        lines = [f"{place(one.vm)}: {cause(one.failure, scan.finished)}" for one in scan.unexplained]
+        yield listed(Text("Failed for a reason that no playbook sees:", "yellow"), lines)
+    if scan.unread:
+        yield unread(scan.unread)
+    if scan.not_evaluated:
+        yield listed(Text("Not evaluated:", "yellow"), not_evaluated(scan))
+    yield Text(effort(scan), "dim")
+    yield Text()
+
+
+def head(scan: Scan) -> str:
+    subscription = scan.subscription
+    name = f"{plain(subscription.name)} ({plain(subscription.id.name)})"
+    return f"Subscription {name}: {count(scan.vms, 'VM')}, {scan.protected} protected, as of {local(scan.finished)}"
+
+
+def findings(scan: Scan, width: int) -> RenderableType:
+    """Return the findings in columns, or one below the other where columns would be too narrow to read."""
+    names = vm_names(one.finding.vm for one in scan.diagnoses)
+    if width < NARROW:
+        return Group(*(block(one, names[one.finding.vm], scan.finished) for one in scan.diagnoses))
+    table = columns("Severity", "VM", "Cause", "Evidence", "What can be done")
+    table.expand = True
+    table.columns[1].max_width = MAX_NAME
+    table.columns[3].ratio, table.columns[4].ratio = 3, 2
+    for one in scan.diagnoses:
+        table.add_row(
+            severity(one.finding.severity),
+            Text(names[one.finding.vm]),
+            Text(one.playbook.id),
+            Text("\n".join(evidence(one.finding, scan.finished))),
+            Text(remedy(one)),
+        )
+    return table
+
+
+def block(one: Diagnosis, name: str, now: datetime) -> Group:
+    """Return one finding as a heading and lines."""
+    title = severity(one.finding.severity).append(f" {name}: {one.playbook.id}", "bold")
+    return listed(title, [*evidence(one.finding, now), remedy(one)])
+
+
+def severity(of: Severity) -> Text:
+    return Text.assemble((str(of), COLORS[of]))
+
+
+def evidence(finding: Finding[Any], now: datetime) -> list[str]:
+    """Return the message, and the failed backup that bears it out."""
+    return [plain(finding.message), *([cause(finding.failure, now)] if finding.failure else [])]
+
+
+def remedy(one: Diagnosis) -> str:
+    return plain(f"by hand: {one.finding.manual}" if one.finding.manual else one.playbook.remedy)
+
+
+def vm_names(vms: Iterable[ArmId]) -> dict[ArmId, str]:
+    """Return what each VM is called: its name, with its group where two of them share it."""
+    distinct = set(vms)
+    seen = Counter(vm.name.lower() for vm in distinct)
+    return {vm: place(vm) if seen[vm.name.lower()] > 1 else plain(vm.name) for vm in distinct}
+
+
+def place(vm: ArmId) -> str:
+    return plain(f"{vm.group.name}/{vm.name}" if vm.group else vm.text)
+
+
+def cause(failure: Failure, now: datetime) -> str:
+    """Return how long ago a backup failed, and with what."""
+    job = failure.job
+    error = job.errors[0] if job.errors else None
+    if failure.symptom and failure.symptom.code:
+        named = failure.symptom.code
+    elif error:
+        named = " ".join(str(part) for part in (error.code, error.text or error.title) if part is not None)
+    else:
+        named = "without an error"
+    return f"backup failed {age(now - job.started) if job.started else 'at an unknown time'}: {plain(named)}"
+
+
+def age(span: timedelta) -> str:
+    """Return a span in its largest unit: `8 h ago`."""
+    minutes = max(0, int(span.total_seconds()) // 60)
+    if minutes < 60:
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days ago"
+
+
+def verdict(scan: Scan) -> Text:
+    """Return the counts, or that all is well: only where everything was read and judged."""
+    if scan.diagnoses:
+        line = Text(", ").join(
+            Text(f"{number} {severity}", COLORS[severity] if number else "dim")
+            for severity, number in scan.counts().items()
+        )
+        return line.append(f" on {count(len({one.finding.vm for one in scan.diagnoses}), 'VM')}")
+    if scan.unread or scan.not_evaluated:
+        return Text("Nothing was found in what could be read; what could not stands below.", "yellow")
+    if scan.unexplained:
+        return Text("No known cause was found.", "yellow")
+    if not scan.protected:
+        return Text("Nothing was found, and no VM here is protected by Azure Backup.", "yellow")
+    return Text("All good: no cause for a backup to fail was found.", "green")
+
+
+def unread(gaps: Sequence[Unread]) -> Group:
+    lines = []
+    for gap in gaps:
+        answer = " ".join(str(part) for part in (gap.status, gap.code) if part is not None)
+        lines.append(plain(f"{gap.read} of {gap.scope}: {gap.reason}" + (f" ({answer})" if answer else "")))
+    return listed(Text("Not read, so nothing here is known to be healthy:", "bold yellow"), lines)
+
+
+def not_evaluated(scan: Scan) -> list[str]:
+    """Return a line for each playbook and reason, with the number of VMs."""
+    vms: dict[tuple[str, str], set[ArmId]] = {}
+    for one in scan.not_evaluated:
+        vms.setdefault((one.playbook, one.because), set()).add(one.vm)
+    return [
+        f"{playbook} on {count(len(them), 'VM')}: {plain(because)}"
+        for (playbook, because), them in vms.items()
+    ]
+
+
+def effort(scan: Scan) -> str:
+    """Return how closely it was looked, and what that took."""
+    seconds = (scan.finished - scan.started).total_seconds()
+    calls = sum(scan.calls.values())
+    taken = f"{count(calls, 'call')} to ARM in {seconds:.1f} s" if calls else "no calls to ARM"
+    lists = scan.protected - scan.close_look
+    closely = f"{lists} of {scan.protected} protected VMs were judged from lists only (--deep reads each); "
+    return (closely if lists else "") + taken
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def local(time: datetime) -> str:
+    """Return a time as a person reads it, in the local zone, with the zone."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M %Z")
