@@ -36,6 +36,8 @@ class Session:
     def __init__(self, reader: ArmReader, default: str | None) -> None:
         self.reader = reader
         self.default = default
+        self.asked = 0
+        """Requests that found subscriptions and are not counted in a reading yet."""
 
     def subscriptions(self, named: Sequence[str] = ()) -> tuple[Subscription, ...]:
         """
@@ -49,7 +51,10 @@ class Session:
             raise AzremedyError(
                 "No subscription is named: give --subscription, or set AZURE_SUBSCRIPTION_ID, or run `az account set`."
             )
-        return subscriptions.find(self.reader, named or [self.default or ""])
+        before = self.reader.sent
+        found = subscriptions.find(self.reader, named or [self.default or ""])
+        self.asked += self.reader.sent - before
+        return found
 
     def read(
         self,
@@ -61,8 +66,13 @@ class Session:
         selection: Selection = EVERYTHING,
         progress: Progress | None = None,
     ) -> Reading:
-        """Read what these playbooks (default: all) need of a subscription. See `azremedy.collect.collect`."""
-        return collect(
+        """
+        Read what these playbooks (default: all) need of a subscription. See `azremedy.collect.collect`.
+
+        The first reading counts the requests that found the subscriptions with its own.
+        """
+        asked, self.asked = self.asked, 0
+        reading = collect(
             self.reader,
             subscription,
             reads=needs(load().values() if playbooks is None else playbooks),
@@ -72,6 +82,7 @@ class Session:
             workers=WORKERS,
             progress=progress,
         )
+        return replace(reading, calls={Read.SUBSCRIPTION: asked, **reading.calls}) if asked else reading
 
     def scan(
         self,
@@ -100,15 +111,10 @@ class Session:
             reading.estate,
             chosen,
             selection=selection,
-            calls=with_subscription(reading).calls,
+            calls=reading.calls,
             started=started,
             finished=self.reader.now,
         )
-
-
-def with_subscription(reading: Reading) -> Reading:
-    """Count the request that found the subscription."""
-    return replace(reading, calls={Read.SUBSCRIPTION: 1, **reading.calls})
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 import requests
 from azure.core.pipeline.policies import HeadersPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import RequestsTransport  # pylint: disable=no-name-in-module
-from azure.core.rest import HttpRequest
+from azure.core.rest import HttpRequest, HttpResponse
 from azure.identity import DefaultAzureCredential
 from azure.mgmt.core import ARMPipelineClient
 from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
@@ -39,7 +39,7 @@ def main(addresses: Path, endpoint: str) -> None:
         connection_verify=os.environ["REQUESTS_CA_BUNDLE"],
     )
     authenticate = ARMChallengeAuthenticationPolicy(credential, "https://management.azure.com/.default")
-    client: ARMPipelineClient[object, object] = ARMPipelineClient(
+    client: ARMPipelineClient[HttpRequest, HttpResponse] = ARMPipelineClient(
         base_url=endpoint,
         policies=[HeadersPolicy(), UserAgentPolicy("baseline"), authenticate],
         transport=transport,

@@ -183,9 +183,10 @@ def test_sigterm_ends_in_143_and_closes_what_is_open(tmp_path: Path) -> None:
 
 
 @posix
-def test_a_reader_that_goes_away_is_no_error() -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["schema", "scan"]])
+def test_a_reader_that_goes_away_is_no_error(arguments: list[str]) -> None:
     with subprocess.Popen(
-        command("scan", "--help"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
     ) as running:
         assert running.stdout
         assert running.stderr

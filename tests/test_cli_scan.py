@@ -343,7 +343,7 @@ def test_pipes_get_utf_8_whatever_the_locale(tmp_path: Path) -> None:
 
 def test_a_scan_of_a_file_needs_nothing_of_azure(tmp_path: Path) -> None:
     script = "import sys; from azremedy.cli import run; run(sys.argv[1:]); print('azure' in sys.modules)"
-    line = [*command()[:2], "-c", script, "scan", "--estate", keep(sick, tmp_path), "-o", "none"]
+    line = [*command()[:2], "-c", script, "scan", "--estate", str(keep(sick, tmp_path)), "-o", "none"]
     ended = subprocess.run(line, env=environment(), capture_output=True, text=True, check=True)
 
     assert ended.stdout == "False\n"

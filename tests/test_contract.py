@@ -20,7 +20,18 @@ PLAYBOOKS = playbook.load()
 
 LAYERS = (
     {"arm", "errors"},
-    {"resources", "estate", "network", "egress", "limits", "points", "symptoms", "catalogue", "addresses", "agent"},
+    {
+        "resources",
+        "estate",
+        "network",
+        "egress",
+        "limits",
+        "points",
+        "symptoms",
+        "catalogue",
+        "addresses",
+        "agent",
+    },
     {"playbook"},
     {"playbooks"},
     {"collect", "scan", "saved"},

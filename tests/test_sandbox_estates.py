@@ -392,3 +392,8 @@ async def hammer(port: int, path: str, token: str, context: ssl.SSLContext) -> f
     began = time.perf_counter()
     await asyncio.gather(*(connection() for _ in range(16)))
     return 1600 / (time.perf_counter() - began)
+
+
+@pytest.mark.parametrize("vms", [1, 5, 23, 24, 60])
+def test_an_estate_of_any_size_can_be_made_up(vms: int) -> None:
+    assert len(made(dict(generate(vms, 3)))["Microsoft.Compute/virtualMachines"]) == vms

@@ -97,7 +97,10 @@ def test_a_silent_playbook_is_not_evaluated_for_a_vm_with_a_gap(gap: Unread, vms
 
 
 def test_a_playbook_that_spoke_is_not_also_unevaluated() -> None:
-    said: list[Finding[None] | NotEvaluated] = [finding("sql1"), NotEvaluated("one", vm_id("web1"), "cannot tell")]
+    said: list[Finding[None] | NotEvaluated] = [
+        finding("sql1"),
+        NotEvaluated("one", vm_id("web1"), "cannot tell"),
+    ]
     scan = evaluate(
         replace(two, unread=(unread(Read.LOCKS, SUBSCRIPTION),)),
         [playbook(*said, needs=frozenset({Read.LOCKS}))],

@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 Vm = dict[str, Any]
 
@@ -56,10 +56,16 @@ def generate(vms: int, seed: int) -> Mapping[str, Any]:
         "subscription": {"name": f"generated-{vms}"},
         "vaults": [vault(number) for number in range(vaults)],
         **NETWORK,
-        "locks": LOCKS,
+        "locks": [lock for lock in LOCKS if lock["scope"] in groups(machines)],
         "vms": machines,
         "planted": planted,
     }
+
+
+def groups(machines: Iterable[Vm]) -> set[str]:
+    """Return the groups that VMs or their restore points lie in: a lock elsewhere would lock nothing."""
+    held = (vm.get("points", {}).get("group") for vm in machines)
+    return {vm["group"] for vm in machines} | {group for group in held if group}
 
 
 def planted(description: Mapping[str, Any]) -> set[tuple[str, str]]:
