@@ -64,8 +64,13 @@ def generate(vms: int, seed: int) -> Mapping[str, Any]:
 
 def groups(machines: Iterable[Vm]) -> set[str]:
     """Return the groups that VMs or their restore points lie in: a lock elsewhere would lock nothing."""
-    held = (vm.get("points", {}).get("group") for vm in machines)
-    return {vm["group"] for vm in machines} | {group for group in held if group}
+    found: set[str] = set()
+    for vm in machines:
+        held = vm.get("points", ())
+        found |= {vm["group"]} | {
+            one["group"] for one in ([held] if isinstance(held, dict) else held) if "group" in one
+        }
+    return found
 
 
 def planted(description: Mapping[str, Any]) -> set[tuple[str, str]]:
