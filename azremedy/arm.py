@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
 Json: TypeAlias = Any
@@ -90,6 +91,68 @@ class ArmId:
             return None
 
 
+PROVIDER_TYPES: Mapping[str, str] = {
+    "microsoft.authorization/locks": "Microsoft.Authorization/locks",
+    "microsoft.compute/virtualmachines": "Microsoft.Compute/virtualMachines",
+    "microsoft.compute/virtualmachines/extensions": "Microsoft.Compute/virtualMachines/extensions",
+    "microsoft.compute/disks": "Microsoft.Compute/disks",
+    "microsoft.compute/restorepointcollections": "Microsoft.Compute/restorePointCollections",
+    "microsoft.compute/restorepointcollections/restorepoints": "Microsoft.Compute/restorePointCollections/restorePoints",
+    "microsoft.network/networksecuritygroups/securityrules": "Microsoft.Network/networkSecurityGroups/securityRules",
+    "microsoft.recoveryservices/vaults/backupfabrics/protectioncontainers/protecteditems": (
+        "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems"
+    ),
+}
+"""The types that cures write to, as RBAC spells them."""
+
+
+def permission_type(id_: ArmId) -> str:
+    """Return a resource's type as RBAC spells it. A type that no cure may write to is a mistake in a playbook."""
+    return PROVIDER_TYPES[id_.type]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    One ARM write: `method` on `id`, or on `id/action` for a POST.
+
+    A text `now+P7D` in the body stands for the moment seven days after the send. The api-version is the edge's to choose.
+    """
+
+    method: str
+    id: ArmId
+    action: str = ""
+    body: Json = None
+
+    @property
+    def address(self) -> str:
+        """The path below the ARM endpoint."""
+        return f"{self.id}/{self.action}" if self.action else str(self.id)
+
+    @property
+    def permission(self) -> str:
+        """The Azure RBAC action that the write needs."""
+        type_ = permission_type(self.id)
+        if self.method == "DELETE":
+            return f"{type_}/delete"
+        return f"{type_}/{self.action}/action" if self.action else f"{type_}/write"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """
+    ARM's answer to a write that it took.
+
+    `operation` is the address of the long-running operation, if the write goes on behind the answer; `retry_after` the
+    seconds that ARM asks to wait before the first look at it.
+    """
+
+    status: int
+    body: Json = None
+    operation: str | None = None
+    retry_after: float | None = None
+
+
 class Reader(Protocol):
     """Everything that may be asked of ARM by who must not change it."""
 
@@ -105,4 +168,17 @@ class Reader(Protocol):
     @property
     def now(self) -> datetime:
         """The `Date` header of ARM's newest answer, in UTC: the only clock a verdict may look at."""
+        ...
+
+
+class Writer(Reader, Protocol):
+    """A reader that may also write. Only `azremedy.apply` is ever handed one."""
+
+    def send(self, request: Request) -> Accepted:
+        """
+        Send a write, once.
+
+        It is sent again only where ARM surely did not execute it (429, connection refused). Raises `WriteError`,
+        whose `executed` is False where ARM refused it and None where nobody knows what became of it.
+        """
         ...

@@ -7,7 +7,10 @@ Every error that azremedy raises on purpose, and the exit code each one ends in.
     ├── WriteRefused              2  a write was about to leave a run that only reads
     ├── Incomplete                3  ARM could not be reached or did not answer as ARM
     │   └── ReadError             3  one request for which there is no usable answer
-    └── SignInError               4  no credential, or one that was refused
+    ├── SignInError               4  no credential, or one that was refused
+    ├── WriteError                5  one write that ARM refused, or of which nobody knows what became
+    ├── MissingRights             5  the identity lacks rights, so nothing was sent
+    └── PlanRefused               6  a plan that is not to be carried out: changed, altered, expired
 
 The message of each is one sentence for a person, with what to do next.
 """
@@ -74,3 +77,35 @@ class ReadError(Incomplete):
         self.reason = reason
         self.status = status
         self.code = code
+
+
+class WriteError(AzremedyError):
+    """
+    A write that did not go well.
+
+    `status` and `code` are ARM's (None and a word where there was no answer). `executed` is False where ARM refused
+    the write, True where it took it and the operation behind it failed, and None where nobody knows.
+    """
+
+    exit = Exit.STEP_FAILED
+
+    def __init__(
+        self, reason: str, *, executed: bool | None, status: int | None = None, code: str = "NoAnswer"
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.executed = executed
+        self.status = status
+        self.code = code
+
+
+class MissingRights(AzremedyError):  # noqa: N818 - as above
+    """The identity lacks rights that a step or its way back needs; nothing was sent."""
+
+    exit = Exit.STEP_FAILED
+
+
+class PlanRefused(AzremedyError):  # noqa: N818 - as above
+    """A plan, or a group of it, was refused before its first write."""
+
+    exit = Exit.REFUSED

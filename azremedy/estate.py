@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from azremedy import symptoms
 from azremedy.arm import ArmId
 from azremedy.resources import (
+    AdminRules,
     Collection,
     Disk,
     InstanceView,
@@ -22,9 +23,13 @@ from azremedy.resources import (
     Policy,
     PowerState,
     Read,
+    RecoveryPoint,
+    RecoveryPoints,
     RestorePoint,
     RestorePoints,
     RouteTable,
+    Rule,
+    ServiceTags,
     Subnet,
     Subscription,
     Unread,
@@ -111,6 +116,9 @@ class Estate:
     jobs: tuple[Job, ...] = ()
     views: tuple[InstanceView, ...] = ()
     restore_points: tuple[RestorePoints, ...] = ()
+    recovery_points: tuple[RecoveryPoints, ...] = ()
+    service_tags: tuple[ServiceTags, ...] = ()
+    admin_rules: tuple[AdminRules, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     @cached_property
@@ -153,6 +161,21 @@ class Estate:
     def points(self) -> Mapping[ArmId, tuple[RestorePoint, ...]]:
         """Restore points by collection; a collection that was not counted is not in it."""
         return {held.collection: held.points for held in self.restore_points}
+
+    @cached_property
+    def recovery(self) -> Mapping[ArmId, tuple[RecoveryPoint, ...]]:
+        """Recovery points by protected item; an item that was not looked at is not in it."""
+        return {held.item: held.points for held in self.recovery_points}
+
+    @cached_property
+    def tags(self) -> Mapping[str, tuple[str, ...]]:
+        """Names of service tags by region, its name in lower case without blanks."""
+        return {held.location.lower().replace(" ", ""): held.names for held in self.service_tags}
+
+    @cached_property
+    def admin(self) -> Mapping[ArmId, tuple[Rule, ...]]:
+        """Security admin rules by interface; an interface that was not looked at is not in it."""
+        return {held.nic: held.rules for held in self.admin_rules}
 
     @cached_property
     def items_of(self) -> Mapping[ArmId, tuple[Item, ...]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from azremedy.arm import ArmId
 from azremedy.errors import PackagingError
 from azremedy.estate import Estate, Failure, Protected
+from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.resources import Read
 
 if TYPE_CHECKING:
@@ -30,15 +31,6 @@ class Severity(IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower()
-
-
-class FixClass(StrEnum):
-    """What a cure may do to running work, and whether it can be taken back."""
-
-    SAFE = "safe"
-    GUARDED = "guarded"
-    DESTRUCTIVE = "destructive"
-    MANUAL = "manual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +79,10 @@ class Playbook(Generic[E]):
     detect: Callable[[Estate], Iterator[Finding[E] | NotEvaluated]]
     about: str
     """Why, in prose: the module's docstring."""
+    plan: Callable[[Estate, Sequence[Finding[Any]], Choices], Iterator[Cure | ByHand]] | None = None
+    """How findings are cured; None for a cause that only a person can cure."""
+    plan_needs: frozenset[Read] = frozenset()
+    """What must be read beyond `needs`, for the VMs found, before a cure can be planned."""
 
 
 def corroborated(estate: Estate, protected: Protected, *causes: str) -> tuple[Severity, Failure | None]:

@@ -34,6 +34,9 @@ class Read(StrEnum):
     VIEW = "instance view"
     JOB_DETAIL = "job detail"
     POINTS = "restore points"
+    RECOVERY_POINTS = "recovery points"
+    SERVICE_TAGS = "service tags"
+    ADMIN_RULES = "security admin rules"
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +363,50 @@ class Job:
     errors: tuple[JobError, ...] = ()
     dynamic_text: str | None = None
     user_triggered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """One copy of a recovery point: `type` such as `InstantRP` or `HardenedRP`, `status` such as `Valid`."""
+
+    type: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPoint:
+    """A recovery point of a protected item, with the tiers that hold a copy of it."""
+
+    id: ArmId
+    time: datetime | None = None
+    type: str | None = None
+    tiers: tuple[Tier, ...] = ()
+    file_recovery: bool = False
+    """Whether a file-recovery session has it mounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecoveryPoints:
+    """The recovery points of one protected item."""
+
+    item: ArmId
+    points: tuple[RecoveryPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTags:
+    """The names of the service tags that a region knows."""
+
+    location: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdminRules:
+    """The security admin rules of Azure Virtual Network Manager on an interface, by priority; they precede its NSGs."""
+
+    nic: ArmId
+    rules: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

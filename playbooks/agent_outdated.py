@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from azremedy import agent
 from azremedy.estate import Estate, Protected
-from azremedy.playbook import Finding, FixClass, Playbook, corroborated
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import Read, Vm
 
 BY_HAND = "the Windows VM agent is updated by its installer, inside the guest"

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from azremedy.estate import Estate, Protected
-from azremedy.playbook import Finding, FixClass, Playbook, corroborated
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Vm
 
 READY = "provisioningstate/succeeded"

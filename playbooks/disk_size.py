@@ -21,7 +21,8 @@ from azremedy import limits
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.limits import Limit
-from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity, corroborated
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import AttachedDisk, Read
 
 

@@ -22,7 +22,8 @@ from azremedy import egress, network
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.network import Routing, Way
-from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Nic, Read, Route
 
 

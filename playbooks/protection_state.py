@@ -19,7 +19,8 @@ from datetime import datetime
 
 from azremedy.arm import ArmId
 from azremedy.estate import INACTIVE, Estate
-from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Item, Read
 
 ID = "protection-state"

@@ -22,7 +22,8 @@ from math import ceil
 
 from azremedy import limits, points
 from azremedy.estate import Estate, Failure, Protected
-from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity, corroborated
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import Policy, Read
 
 SPARE = 3

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from azremedy import points
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
-from azremedy.playbook import Finding, FixClass, Playbook, Severity, corroborated
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Lock, Read
 
 

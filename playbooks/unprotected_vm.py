@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Read, Vm
 
 ID = "unprotected-vm"

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from azremedy.estate import Estate, Protected
-from azremedy.playbook import Finding, FixClass, Playbook, Severity, corroborated
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Read
 
 STOPPED = "stopped"

@@ -12,7 +12,8 @@ import pytest
 from building import estate, item, nic, subnet, vm
 
 from azremedy import playbook
-from azremedy.playbook import FixClass, Playbook
+from azremedy.plan import FixClass
+from azremedy.playbook import Playbook
 from azremedy.resources import Read
 
 ROOT = Path(__file__).parents[1]
@@ -32,16 +33,16 @@ LAYERS = (
         "addresses",
         "agent",
     },
-    {"playbook"},
+    {"playbook", "plan"},
     {"playbooks"},
-    {"collect", "scan", "saved"},
+    {"collect", "scan", "saved", "planning", "planfile", "apply", "journal"},
     {"azure", "report", "sandbox"},
     {"session", "cli", "__main__", "__init__"},
 )
 """From low to high; a module imports from layers below its own, and in its own as `MAY_MEET` says."""
 
-MAY_MEET = (0, 1, 6)
-"""Layers whose modules may import one another: words, model, top. Work and edges never do."""
+MAY_MEET = (0, 1, 2, 6)
+"""Layers whose modules may import one another: words, model, contract, top. Work and edges never do."""
 
 STANDARD_FOR_PLAYBOOKS = {
     "__future__",

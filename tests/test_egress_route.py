@@ -25,7 +25,8 @@ from building import (
 )
 
 from azremedy.estate import Estate
-from azremedy.playbook import FixClass, Severity, load
+from azremedy.plan import FixClass
+from azremedy.playbook import Severity, load
 from azremedy.resources import IpConfiguration, Route, RouteTable
 
 PLAYBOOK = "egress-route"

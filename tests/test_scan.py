@@ -22,7 +22,8 @@ from building import (
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.playbook import Finding, FixClass, NotEvaluated, Playbook, Severity, fingerprint
+from azremedy.plan import FixClass
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, fingerprint
 from azremedy.resources import Read, Unread
 from azremedy.scan import Selection, evaluate
 

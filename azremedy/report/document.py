@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Any
 
 from azremedy import __version__
-from azremedy.playbook import FixClass, NotEvaluated, Severity
+from azremedy.plan import FixClass
+from azremedy.playbook import NotEvaluated, Severity
 from azremedy.resources import Unread
 from azremedy.scan import Diagnosis, Scan, Unexplained
 
