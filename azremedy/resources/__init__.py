@@ -1,0 +1,82 @@
+"""
+Azure's resources as azremedy sees them: frozen, typed, and no wider than what a verdict looks at.
+
+Every property that ARM may leave out is optional here, and an enum value that is not known is kept as the text
+that ARM sent. Sizes are GiB, times are UTC.
+"""
+
+from __future__ import annotations
+
+from azremedy.resources.backup import (
+    Exclusion,
+    Item,
+    Job,
+    JobError,
+    Policy,
+    RecoveryPoint,
+    RecoveryPoints,
+    Tier,
+    Vault,
+)
+from azremedy.resources.compute import (
+    AttachedDisk,
+    Collection,
+    Disk,
+    ExtensionView,
+    Handler,
+    InstanceView,
+    PowerState,
+    RestorePoint,
+    RestorePoints,
+    Status,
+    Vm,
+)
+from azremedy.resources.network import (
+    AdminRules,
+    IpConfiguration,
+    Nic,
+    Nsg,
+    Route,
+    RouteTable,
+    Rule,
+    ServiceTags,
+    Subnet,
+)
+from azremedy.resources.reads import Read, Unread
+from azremedy.resources.scopes import Lock, Subscription
+
+__all__ = [
+    "AdminRules",
+    "AttachedDisk",
+    "Collection",
+    "Disk",
+    "Exclusion",
+    "ExtensionView",
+    "Handler",
+    "InstanceView",
+    "IpConfiguration",
+    "Item",
+    "Job",
+    "JobError",
+    "Lock",
+    "Nic",
+    "Nsg",
+    "Policy",
+    "PowerState",
+    "Read",
+    "RecoveryPoint",
+    "RecoveryPoints",
+    "RestorePoint",
+    "RestorePoints",
+    "Route",
+    "RouteTable",
+    "Rule",
+    "ServiceTags",
+    "Status",
+    "Subnet",
+    "Subscription",
+    "Tier",
+    "Unread",
+    "Vault",
+    "Vm",
+]
