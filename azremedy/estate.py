@@ -17,6 +17,7 @@ from azremedy.resources import (
     InstanceView,
     Item,
     Job,
+    JobError,
     Lock,
     Nic,
     Nsg,
@@ -55,6 +56,11 @@ class Failure:
 
     job: Job
     symptom: Symptom | None
+
+    @property
+    def error(self) -> JobError | None:
+        """The entry of the job's errors that bears the symptom, else the first."""
+        return symptoms.stated_by(self.job, self.symptom)
 
     def lists(self, *causes: str) -> bool:
         """Whether any edition of the documents names one of these causes (`C6`, `C4a`) for this symptom."""
@@ -268,11 +274,21 @@ class Estate:
 
 
 def last_completed(item: Item) -> datetime | None:
-    """When the item's last completed backup started, as far as the item itself tells."""
-    times = [item.last_recovery_point] if item.last_recovery_point else []
-    if item.last_backup and (item.last_backup_status or "").lower().startswith("completed"):
-        times.append(item.last_backup)
-    return max(times, default=None)
+    """
+    When the item's last completed backup was, as far as the item itself tells.
+
+    A backup that took its snapshot and then failed leaves a recovery point too; that one completed nothing.
+    """
+    status, started, point = (
+        (item.last_backup_status or "").lower(),
+        item.last_backup,
+        item.last_recovery_point,
+    )
+    if status.startswith("completed"):
+        return max((time for time in (started, point) if time), default=None)
+    if status == "failed" and started and point and point >= started:
+        return None
+    return point
 
 
 def by(values: Iterable[T], key: Callable[[T], K]) -> Mapping[K, T]:

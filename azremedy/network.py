@@ -215,6 +215,8 @@ def aim(nsg: Nsg, region: str, *, default_route: bool) -> Iterator[Aimed]:
         destination = addresses.storage(rule.destinations, region, default_route=default_route)
         if destination is Match.NONE or not any(has_port(ports) for ports in rule.ports):
             continue
+        if not any(every_port(ports) for ports in rule.source_ports):
+            destination = Match.SOME
         anywhere = any(plain(prefix) in {"*", "virtualnetwork"} for prefix in rule.sources)
         ranges = [prefix for prefix in rule.sources if not addresses.is_tag(prefix)]
         networks = tuple(network for prefix in ranges if (network := addresses.parse_network(prefix)))
@@ -305,6 +307,11 @@ def has_port(ports: str) -> bool:
     if low == "*" or not all(end.isdecimal() and len(end) <= 5 for end in ends):
         return low == "*"
     return int(ends[0]) <= PORT <= int(ends[1])
+
+
+def every_port(ports: str) -> bool:
+    """Whether a range leaves no source port out; the traffic's own is any of the high ones."""
+    return ports.replace(" ", "") in {"*", "0-65535", "1-65535"}
 
 
 def allows(rule: Rule) -> bool:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from azremedy import limits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from azremedy.estate import Estate, Protected
     from azremedy.limits import Limit
-    from azremedy.resources import Collection
+    from azremedy.resources import Collection, Policy
 
 SERVICE_NAME = "azurebackup_"
 SERVICE_GROUP = "azurebackuprg_"
@@ -22,23 +24,29 @@ SERVICE_GROUP = "azurebackuprg_"
 
 def service_collections(estate: Estate, protected: Protected) -> tuple[Collection, ...]:
     """Return this VM's collections that Azure Backup made and prunes, by name *and* by place."""
-    return tuple(held for held in estate.collections_of.get(protected.id, ()) if is_service(held, protected))
+    held = estate.collections_of.get(protected.id, ())
+    return tuple(one for one in held if is_service(one, protected, estate.policies))
 
 
-def is_service(held: Collection, protected: Protected) -> bool:
-    """Whether Azure Backup made this collection of the VM: its own group, the policy's, or the shape of 2018."""
+def is_service(held: Collection, protected: Protected, policies: Iterable[Policy]) -> bool:
+    """Whether Azure Backup made this collection of the VM: its own group, a policy's, or the shape of 2018."""
     name, group = held.id.name.lower(), held.id.group
     if group is None or not name.startswith(SERVICE_NAME):
         return False
-    if group.name.lower().startswith(SERVICE_GROUP) or in_policy_group(group.name.lower(), protected):
+    if group.name.lower().startswith(SERVICE_GROUP):
+        return True
+    if any(in_policy_group(group.name.lower(), policy) for policy in policies):
         return True
     return group == protected.id.group and name == SERVICE_NAME + protected.id.name.lower()
 
 
-def in_policy_group(group: str, protected: Protected) -> bool:
-    """Whether a group is one that the policy names: prefix, number, suffix."""
-    prefix = ((protected.policy and protected.policy.group_prefix) or "").lower()
-    suffix = ((protected.policy and protected.policy.group_suffix) or "").lower()
+def in_policy_group(group: str, policy: Policy) -> bool:
+    """
+    Whether a group is one that a policy names: prefix, number, suffix.
+
+    Any policy may have named it: points stay in their group when the VM changes its policy, or that its group (RG).
+    """
+    prefix, suffix = (policy.group_prefix or "").lower(), (policy.group_suffix or "").lower()
     if not prefix or not group.startswith(prefix) or not group.endswith(suffix):
         return False
     return group[len(prefix) : len(group) - len(suffix)].isdigit()

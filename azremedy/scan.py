@@ -25,10 +25,15 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Unexplained:
-    """A VM whose newest backup failed for a reason that no playbook sees."""
+    """
+    A VM of which Azure Backup says that something is wrong, and no finding is borne out by it.
+
+    `because` says what; `failure` is the newest failed backup, where a job within the look-back tells of it.
+    """
 
     vm: ArmId
-    failure: Failure
+    because: str
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ class Scan:
     started: datetime
     finished: datetime
     calls: Mapping[Read, int]
+    playbooks: tuple[str, ...]
+    """The causes that were looked for, by id."""
     vms: int
     protected: int
     close_look: int
@@ -97,6 +104,7 @@ def evaluate(
     playbooks: Sequence[Playbook[Any]],
     *,
     selection: Selection = EVERYTHING,
+    whole: bool = True,
     calls: Mapping[Read, int] | None = None,
     started: datetime | None = None,
     finished: datetime | None = None,
@@ -105,7 +113,8 @@ def evaluate(
     Return what the playbooks say of the VMs selected in an estate.
 
     A VM for which a playbook says nothing, although something that it needs is unread, is *not evaluated*: nobody
-    may take it for healthy. Times are those of ARM's answers; without them the moment of the reading stands in.
+    may take it for healthy. Failures that no finding bears out are named only where the `whole` set of playbooks looked
+    for their cause. Times are those of ARM's answers; without them the moment of the reading stands in.
     """
     found: dict[str, Diagnosis] = {}
     gaps: list[NotEvaluated] = []
@@ -127,13 +136,14 @@ def evaluate(
         started=started or estate.read_at,
         finished=finished or estate.read_at,
         calls=calls or {},
+        playbooks=tuple(playbook.id for playbook in playbooks),
         vms=sum(vm.id in selection for vm in estate.vms),
         protected=len({one.id for one in protected}),
         close_look=len({one.id for one in protected if one.id in estate.view}),
         diagnoses=tuple(diagnoses),
         unread=estate.unread,
         not_evaluated=tuple(gaps),
-        unexplained=tuple(unexplained(estate, protected, diagnoses)),
+        unexplained=tuple(unexplained(estate, protected, diagnoses)) if whole else (),
     )
 
 
@@ -152,16 +162,18 @@ def unevaluated(
     estate: Estate, playbook: Playbook[Any], silent: Iterable[Protected]
 ) -> Iterator[NotEvaluated]:
     """Yield the VMs on which a playbook was silent although something that it needs is unread for them."""
-    if not estate.unread:
+    reads = playbook.needs & {gap.read for gap in estate.unread}
+    if not reads:
         return
     for one in silent:
-        if gap := missing(estate, one, playbook.needs):
+        if gap := missing(estate, one, reads):
             yield NotEvaluated(playbook.id, one.id, f"{gap.read} not read: {gap.reason}")
 
 
 def missing(estate: Estate, one: Protected, reads: Group[Read]) -> Unread | None:
     """Return a gap that leaves one of `reads` unknown for this VM, if there is one."""
-    held = (collection.id for collection in estate.collections_of.get(one.id, ()))
+    collections = estate.collections_of.get(one.id, ())
+    held = {id_ for held in collections for id_ in (held.id, held.id.group) if id_}
     parts = (*one.vm.nics, *(disk.disk for disk in one.vm.disks if disk.disk)) if one.vm else ()
     policy = (one.item.policy,) if one.item.policy else ()
     scopes = (one.id, one.item.vault, one.item.id, *policy, *held, *parts)
@@ -171,8 +183,32 @@ def missing(estate: Estate, one: Protected, reads: Group[Read]) -> Unread | None
 def unexplained(
     estate: Estate, protected: Iterable[Protected], diagnoses: Iterable[Diagnosis]
 ) -> Iterator[Unexplained]:
-    """Yield the VMs whose newest backup failed and for which nothing is found at `suspected` or above."""
-    explained = {one.finding.vm for one in diagnoses if one.finding.severity >= Severity.SUSPECTED}
+    """Yield the VMs of which Azure Backup says that something is wrong, and no finding says what."""
+    blocked = {one.finding.vm for one in diagnoses if one.finding.severity is Severity.BLOCKING}
+    borne_out = {one.finding.failure.job.id for one in diagnoses if one.finding.failure}
+    suspected = {one.finding.vm for one in diagnoses if one.finding.severity >= Severity.SUSPECTED}
     for one in protected:
-        if one.id not in explained and (failures := estate.failures_of.get(one.item.id)):
-            yield Unexplained(one.id, failures[0])
+        if one.id in blocked:
+            continue
+        if failure := next(iter(estate.failures_of.get(one.item.id, ())), None):
+            if failure.job.id not in borne_out:
+                yield Unexplained(one.id, "its last backup failed", failure)
+        elif one.id not in suspected and (because := complaint(estate, one)):
+            yield Unexplained(one.id, because)
+
+
+def complaint(estate: Estate, one: Protected) -> str | None:
+    """Return what the protected item itself says is wrong, where no failed job does."""
+    item = one.item
+    if one.vm is None and estate.not_read(Read.VMS, item.vm) is None and Read.VMS in estate.reads:
+        return "the VM that it protects is gone"
+    if (item.last_backup_status or "").lower() == "failed":
+        return "its last backup failed, before the look-back"
+    if (item.protection_state or "").lower() == "protectionerror":
+        return "its protection state is ProtectionError"
+    if (item.health or "").lower() in UNWELL or (item.protection_status or "").lower() == "unhealthy":
+        return f"Azure Backup calls it {item.health if (item.health or '').lower() in UNWELL else item.protection_status}"
+    return None
+
+
+UNWELL = frozenset({"actionrequired", "actionsuggested"})

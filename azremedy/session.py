@@ -15,9 +15,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from time import monotonic
 from typing import Any
 
-from azremedy.azure import ArmReader, ClientSecret, find_cloud, open_reader, subscriptions
+from azremedy.azure import (
+    ArmReader,
+    ArmWriter,
+    ClientSecret,
+    find_cloud,
+    open_reader,
+    open_writer,
+    subscriptions,
+)
 from azremedy.collect import Progress, Reading, collect
 from azremedy.errors import AzremedyError
 from azremedy.playbook import Playbook, load
@@ -33,9 +43,15 @@ WEEK = timedelta(days=7)
 class Session:
     """One cloud, signed in. Make it with `connect`."""
 
-    def __init__(self, reader: ArmReader, default: str | None) -> None:
+    def __init__(
+        self, reader: ArmReader, default: str | None, cloud: str, writer: Callable[[], ArmWriter]
+    ) -> None:
         self.reader = reader
         self.default = default
+        self.cloud = cloud
+        """The address of ARM, or `sandbox` for the embedded one, whose port is never the same."""
+        self.writer = writer
+        """Signs in once more, to write; whoever calls it hands what it returns to `azremedy.apply` alone."""
         self.asked = 0
         """Requests that found subscriptions and are not counted in a reading yet."""
 
@@ -61,13 +77,14 @@ class Session:
         subscription: Subscription,
         *,
         playbooks: Sequence[Playbook[Any]] | None = None,
+        more: frozenset[Read] = frozenset(),
         lookback: timedelta = WEEK,
         deep: bool = False,
         selection: Selection = EVERYTHING,
         progress: Progress | None = None,
     ) -> Reading:
         """
-        Read what these playbooks (default: all) need of a subscription. See `azremedy.collect.collect`.
+        Read what these playbooks (default: all) need of a subscription, and `more`. See `azremedy.collect.collect`.
 
         The first reading counts the requests that found the subscriptions with its own.
         """
@@ -75,7 +92,7 @@ class Session:
         reading = collect(
             self.reader,
             subscription,
-            reads=needs(load().values() if playbooks is None else playbooks),
+            reads=needs(load().values() if playbooks is None else playbooks) | more,
             lookback=lookback,
             deep=deep,
             wanted=selection.__contains__,
@@ -111,6 +128,7 @@ class Session:
             reading.estate,
             chosen,
             selection=selection,
+            whole=playbooks is None,
             calls=reading.calls,
             started=started,
             finished=self.reader.now,
@@ -119,39 +137,41 @@ class Session:
 
 @contextmanager
 def connect(
-    cloud: str = "public",
+    cloud: str | None = None,
     *,
     tenant: str | None = None,
     deadline: float | None = None,
     log: Callable[[str], None] | None = None,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Session]:
     """
     Sign in to a cloud and yield a session that can read.
 
-    `cloud` is `public`, `usgov`, `china`, the https address of an ARM endpoint, or `sandbox`, which starts the
+    `cloud` is `public` (the default, unless AZURE_RESOURCE_MANAGER_ENDPOINT names another), `usgov`, `china`, the https address of an ARM endpoint, or `sandbox`, which starts the
     embedded sandbox in this process. `deadline` is the number of seconds after which no more is read. `log` gets a
     line for each request, without secrets. Raises `SignInError` without a usable credential and `Incomplete` where
     the endpoint does not answer as ARM.
     """
+    environ = os.environ if environ is None else environ
     with ExitStack() as stack:
-        ca, secret, default = None, None, None
+        ca, secret, default, called = None, None, None, None
         if cloud == "sandbox":
             from azremedy.sandbox import embedded  # noqa: PLC0415 - an extra that only this cloud needs
 
             sandbox = stack.enter_context(embedded())
+            called = cloud
             cloud, ca, environ, default = sandbox.url, sandbox.ca, {}, "*"
             secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
-        found = find_cloud(cloud, ca=ca, environ=environ)
-        reader = open_reader(
-            found,
-            tenant=tenant,
-            secret=secret,
-            ca=ca,
-            deadline=deadline,
-            log=log,
-            workers=WORKERS,
-            environ=environ,
+        began = monotonic()
+        found = find_cloud(cloud, ca=ca, deadline=deadline, environ=environ)
+        left = None if deadline is None else deadline - (monotonic() - began)
+        known: dict[str, Any] = {
+            "tenant": tenant, "secret": secret, "ca": ca, "log": log, "workers": WORKERS, "environ": environ
+        }  # fmt: skip
+        reader = stack.enter_context(open_reader(found, deadline=left, **known))
+        yield Session(
+            reader,
+            default or subscriptions.default_subscription(environ, found.name),
+            called or found.endpoint,
+            partial(open_writer, found, **known),
         )
-        stack.enter_context(reader)
-        yield Session(reader, default or subscriptions.default_subscription(environ, found.name))

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from azremedy.catalogue import EXTENSION_RESULTS, SYMPTOMS, Symptom
@@ -19,7 +18,7 @@ from azremedy.catalogue import EXTENSION_RESULTS, SYMPTOMS, Symptom
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from azremedy.resources import Job
+    from azremedy.resources import Job, JobError
 
 __all__ = ["Symptom", "in_text", "of"]
 
@@ -37,15 +36,21 @@ def of(job: Job) -> Symptom | None:
     """
     Return what a failed job's error is known as, or None where nothing in it is documented.
 
-    A wrapper such as `UserErrorCrpReportedUserError` gives way to whatever else the same job says, and what the
-    error says of itself goes before what its recommendations mention.
+    A wrapper such as `UserErrorCrpReportedUserError` gives way to whatever else the same job says. Recommendations
+    do not count: an error that is mentioned in them is not the one that happened.
     """
     numbers = tuple(error.code for error in job.errors if error.code is not None)
     stated = [text for error in job.errors for text in (error.title, error.text)]
-    advised = [text for error in job.errors for text in error.recommendations]
-    return innermost(
-        chain(matches(numbers, present(*stated, job.dynamic_text)), matches((), present(*advised)))
-    )
+    return innermost(matches(numbers, present(*stated, job.dynamic_text)))
+
+
+def stated_by(job: Job, symptom: Symptom | None) -> JobError | None:
+    """Return the entry of a job's errors that bears its symptom, else the first: a wrapper may stand before it."""
+    if symptom:
+        alone = ((error, replace(job, errors=(error,), dynamic_text=None)) for error in job.errors)
+        if bearer := next((error for error, one in alone if of(one) is symptom), None):
+            return bearer
+    return job.errors[0] if job.errors else None
 
 
 def in_text(text: str) -> Symptom | None:

@@ -13,14 +13,17 @@ Sources: SEED, T25, MINV25, V25.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azremedy import agent
 from azremedy.estate import Estate, Protected
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import Read, Vm
+
+from ._cures import singly  # noqa: TID251 - a sibling
 
 BY_HAND = "the Windows VM agent is updated by its installer, inside the guest"
 
@@ -57,6 +60,12 @@ def find(estate: Estate, protected: Protected, vm: Vm, old: OldAgent) -> Finding
     )
 
 
+def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Tell a person what to do."""
+    advice = "update it from the distribution's repository in the guest, while no backup runs"
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: finding.manual or advice)
+
+
 PLAYBOOK = Playbook(
     id="agent-outdated",
     title="The VM agent is older than the oldest supported version",
@@ -72,4 +81,5 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
 )

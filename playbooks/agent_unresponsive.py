@@ -13,14 +13,19 @@ Sources: SEED, T25, MINV25, WGA25; the 15 minutes are this tool's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Ladder, Test, View
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Vm
+
+from ._cures import AGENT_READY, shows, singly  # noqa: TID251 - a sibling
+from ._ladder import is_running, ladder  # noqa: TID251 - a sibling
 
 READY = "provisioningstate/succeeded"
 RUNNING = "powerstate/running"
@@ -100,6 +105,29 @@ def causes(vm: Vm) -> tuple[str, ...]:
     return ("C3",) if vm.linux else ("C2", "C3")
 
 
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Reapply, restart, redeploy, until the agent is ready and has said so anew."""
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding, choices))
+
+
+def means(estate: Estate, finding: Finding[Any], choices: Choices) -> tuple[Ladder] | str:
+    vm, view = finding.vm, estate.view.get(finding.vm)
+    if vm not in estate.vm or view is None or not is_running(estate, vm):
+        return "whether the VM still runs is not known: scan it again"
+    back = (Expect(vm, f"{AGENT_READY}.time", Test.NEWER, view=View.INSTANCE_VIEW),)
+    return (ladder(estate, vm, choices, before=(silent(vm, view),), until=back),)
+
+
+def silent(vm: ArmId, view: InstanceView) -> Expect:
+    """Expect the agent to be as silent as it was found."""
+    if view.agent is None or view.agent.code.lower() != READY:
+        return shows(vm, AGENT_READY, None, View.INSTANCE_VIEW)
+    if (view.agent_version or UNKNOWN).lower() == UNKNOWN:
+        return shows(vm, "vmAgent.vmAgentVersion", view.agent_version, View.INSTANCE_VIEW)
+    told = view.agent.time.isoformat() if view.agent.time else None
+    return shows(vm, f"{AGENT_READY}.time", told, View.INSTANCE_VIEW)
+
+
 PLAYBOOK = Playbook(
     id="agent-unresponsive",
     title="The VM agent of a running VM does not answer",
@@ -115,4 +143,6 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
 )

@@ -14,16 +14,19 @@ Sources: SEED, T25, IR25, SM25, FAQ25.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azremedy import limits
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.limits import Limit
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import AttachedDisk, Read
+
+from ._exclusion import exclusions  # noqa: TID251 - a sibling
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,11 @@ def sentence(one: Exceeded) -> str:
     )
 
 
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Leave out the disks that the user names, each with a reason, in one write a VM."""
+    yield from exclusions(PLAYBOOK.id, estate, findings, choices)
+
+
 PLAYBOOK = Playbook(
     id="disk-size",
     title="A disk is larger than Azure Backup takes",
@@ -139,4 +147,6 @@ PLAYBOOK = Playbook(
     permissions=frozenset({"Microsoft.Compute/disks/read"}),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
 )

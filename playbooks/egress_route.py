@@ -15,16 +15,19 @@ Sources: SEED, T18b, T25, PREP20, DOA, TAGS21, PE, FAQ25.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azremedy import egress, network
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.network import Routing, Way
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Nic, Read, Route
+
+from ._cures import singly  # noqa: TID251 - a sibling
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,12 @@ def sentence(resource: ArmId, route: Route | None) -> str:
     return f"{where} sends the traffic to Azure Storage to {hop}"
 
 
+def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Tell a person what to do."""
+    advice = "allow Azure Storage where the route leads, or add a service endpoint for it to the subnet"
+    yield from singly(PLAYBOOK.id, findings, choices, lambda _: advice)
+
+
 PLAYBOOK = Playbook(
     id="egress-route",
     title="A route leads the way to Azure Storage elsewhere",
@@ -117,4 +126,5 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
 )

@@ -13,15 +13,18 @@ Sources: T25, SBD24, SDK.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Request
 from azremedy.estate import INACTIVE, Estate
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Item, Read
+
+from ._cures import shows, singly  # noqa: TID251 - a sibling
 
 ID = "protection-state"
 DELIBERATE = "the stop may be deliberate: who stopped it decides whether it is resumed"
@@ -64,6 +67,42 @@ def find(item: Item, vm: ArmId) -> Finding[Inactive]:
     )
 
 
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Resume the protection of a VM that the user names, under the policy that it had."""
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding, choices))
+
+
+def means(estate: Estate, finding: Finding[Any], choices: Choices) -> tuple[Step] | str:
+    item = next((one for one in estate.items if one.id == finding.resource), None)
+    if not choices.names(choices.resume_protection, finding.vm):
+        return f"{DELIBERATE}; then name the VM with --resume-protection"
+    if item is None or item.vm != finding.vm or not inactive(item):
+        return "its item is not as it was found: scan again"
+    if item.soft_deleted:
+        return "its item is soft-deleted: undelete it in the vault first"
+    if item.policy is None:
+        return "its item names no policy any more: resume it with one in the vault"
+    return (resume(item),)
+
+
+def resume(item: Item) -> Step:
+    kind = {"protectedItemType": "Microsoft.Compute/virtualMachines", "sourceResourceId": str(item.vm)}
+    state = "properties.protectionState"
+    return Step(
+        summary=f"resume backups of VM {item.vm.name} in vault '{item.vault.name}'",
+        request=Request("PUT", item.id, body={"properties": {**kind, "policyId": str(item.policy)}}),
+        before=(
+            shows(item.id, state, item.protection_state),
+            shows(item.id, "properties.policyId", str(item.policy)),
+            shows(item.id, "properties.sourceResourceId", str(item.vm)),
+        ),
+        after=(shows(item.id, state, "Protected" if item.last_recovery_point else "IRPending"),),
+        undo=Request("PUT", item.id, body={"properties": {**kind, "protectionState": item.protection_state}}),
+        within=timedelta(minutes=15),
+        fix_class=FixClass.GUARDED,
+    )
+
+
 PLAYBOOK = Playbook(
     id=ID,
     title="Backups of the VM are stopped, paused, suspended or deleted",
@@ -80,4 +119,6 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
 )

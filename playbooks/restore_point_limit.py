@@ -15,16 +15,20 @@ Sources: T25, IR25, RP23, RPS22, EP25.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
+from typing import Any
 
 from azremedy import limits, points
 from azremedy.estate import Estate, Failure, Protected
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import Policy, Read
+
+from ._cures import UNCLEAR, protection, singly  # noqa: TID251 - a sibling
+from ._prune import pruning  # noqa: TID251 - a sibling
 
 SPARE = 3
 """Points above what the policy explains that are normal (IR25)."""
@@ -128,6 +132,23 @@ def sentence(protected: Protected, seen: Fullness) -> str:
     return f"{held}{overdue}: at {pace:g} a day and with none pruned, the limit is reached {when}"
 
 
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Delete the oldest points that the vault has a copy of, one by one, until there is room for a backup."""
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding, choices))
+
+
+def means(estate: Estate, finding: Finding[Any], choices: Choices) -> tuple[Step, ...] | str:
+    one = protection(estate, finding.vm)
+    if finding.manual or one is None:
+        return finding.manual or UNCLEAR
+    if (points.count(estate, one) or 0) < points.limit(one).value:
+        return "backups still fit: make fewer on demand, or keep instant restore points for less long"
+    for held in points.service_collections(estate, one):
+        for lock in estate.locks_over(held.id):
+            return f"lock '{lock.id.name}' keeps them from being pruned: restore-point-lock cures it"
+    return pruning(estate, one, choices)
+
+
 PLAYBOOK = Playbook(
     id="restore-point-limit",
     title="A VM has too many restore points",
@@ -153,4 +174,6 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.RECOVERY_POINTS, Read.LOCKS}),
 )

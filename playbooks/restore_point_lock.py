@@ -14,15 +14,19 @@ Sources: SEED, T25, MOVE20, LOCK24, FAQ25.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azremedy import points
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Lock, Read
+
+from ._cures import place  # noqa: TID251 - a sibling
+from ._lift import lifting  # noqa: TID251 - a sibling
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +82,6 @@ def find(
     )
 
 
-def place(lock: Lock) -> str:
-    scope = lock.scope
-    if scope.type:
-        return f"collection {scope.name}"
-    return f"group {scope.name}" if scope.group else "the whole subscription"
-
-
 def fullness(counted: int | None, limit: int) -> str:
     return "" if counted is None else f" ({counted} of {limit} points)"
 
@@ -96,6 +93,11 @@ def by_hand(lock: Lock) -> str | None:
     if lock.scope.group is None:
         return "lifting a lock of the whole subscription exposes everything in it"
     return None
+
+
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Lift the lock, let one backup a VM make the service prune, put the lock back."""
+    yield from lifting(PLAYBOOK.id, estate, findings, choices)
 
 
 PLAYBOOK = Playbook(
@@ -125,4 +127,6 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.RECOVERY_POINTS}),
 )

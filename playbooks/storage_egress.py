@@ -16,16 +16,19 @@ Sources: SEED, T25, PE, FAQ25, PREP20, SM25, NSGH20, NSG25, TAGS21.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azremedy import egress, network
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.network import Outcome, Verdict
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Nic, Nsg, Read
+
+from ._storage_rule import openings  # noqa: TID251 - a sibling
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,11 @@ def find(
     )
 
 
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Allow this VM alone, above the rule that denies, in every NSG that blocks it."""
+    yield from openings(PLAYBOOK.id, estate, findings, choices)
+
+
 PLAYBOOK = Playbook(
     id="storage-egress",
     title="A network security group blocks Azure Storage",
@@ -119,4 +127,6 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.SERVICE_TAGS, Read.ADMIN_RULES, Read.LOCKS}),
 )

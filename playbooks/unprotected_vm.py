@@ -12,14 +12,17 @@ Sources: SDK, SBD24.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Read, Vm
+
+from ._cures import singly  # noqa: TID251 - a sibling
 
 ID = "unprotected-vm"
 
@@ -68,6 +71,12 @@ def region(location: str) -> str:
     return location.replace(" ", "").lower()
 
 
+def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Tell a person what to do."""
+    advice = "whether it is to be backed up only its owner knows: enable backup in a vault of its region"
+    yield from singly(PLAYBOOK.id, findings, choices, lambda _: advice)
+
+
 PLAYBOOK = Playbook(
     id=ID,
     title="No vault backs the VM up",
@@ -84,4 +93,5 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
 )

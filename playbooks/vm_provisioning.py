@@ -12,14 +12,18 @@ Sources: T25, T19, V18, V25, ST23, FAIL21; the hour is this tool's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from azremedy.estate import Estate, Protected
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass, Ladder
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
+
+from ._cures import shows, singly  # noqa: TID251 - a sibling
+from ._ladder import ladder  # noqa: TID251 - a sibling
 
 PROVISIONING = "provisioningstate/"
 FAILED = PROVISIONING + "failed"
@@ -111,6 +115,19 @@ def find(
     )
 
 
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Reapply, then restart, then redeploy a VM whose last change failed; one that still changes is let alone."""
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding, choices))
+
+
+def means(estate: Estate, finding: Finding[Any], choices: Choices) -> tuple[Ladder] | str:
+    vm, state = estate.vm.get(finding.vm), "properties.provisioningState"
+    if vm is None or (vm.provisioning_state or "").lower() != "failed":
+        return "a change may still go on: wait for it, or ask who started it"
+    failing, well = shows(vm.id, state, vm.provisioning_state), shows(vm.id, state, "Succeeded")
+    return (ladder(estate, vm.id, choices, before=(failing,), until=(well,)),)
+
+
 PLAYBOOK = Playbook(
     id="vm-provisioning",
     title="The VM is in a failed provisioning state, or stuck in a change",
@@ -126,4 +143,6 @@ PLAYBOOK = Playbook(
     ),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
 )

@@ -18,14 +18,19 @@ Sources: SEED, T19, V25, MAN25, SNAPW, EXT.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate, Protected
-from azremedy.plan import FixClass
+from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, View
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
+
+from ._cures import AGENT_READY, gone, shows, singly  # noqa: TID251 - a sibling
 
 PUBLISHER = "microsoft.azure.recoveryservices."
 NAMES = frozenset({"vmsnapshot", "vmsnapshotlinux"})
@@ -135,6 +140,48 @@ def find(estate: Estate, protected: Protected, broken: BrokenExtension) -> Findi
     )
 
 
+def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Uninstall the extension where ARM lists it and a ready agent can do so."""
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding, choices))
+
+
+def means(estate: Estate, finding: Finding[Any], _: Choices) -> tuple[Step] | str:
+    vm, view = estate.vm.get(finding.vm), estate.view.get(finding.vm)
+    extension = own_extension(vm, view) if vm and view else None
+    if extension is None:
+        return IN_THE_GUEST
+    if view is None or not agent_ready(view):
+        return "the agent, which uninstalls it, is not ready: get that ready first"
+    return (uninstall(finding.vm, extension, finding.evidence.type),)
+
+
+def own_extension(vm: Vm, view: InstanceView) -> ArmId | None:
+    """Return the id of Azure Backup's extension where ARM lists it, and nobody else's of that name."""
+    types = {ArmId(f"{vm.id}/extensions/{one.name}"): one.type for one in view.extensions}
+    own = re.compile(rf"{re.escape(vm.id.key)}/extensions/\w[\w.-]{{0,79}}", re.ASCII)
+    for extension in (*vm.extensions, *types):
+        if own.fullmatch(extension.key) and is_backup(types.get(extension), extension.name):
+            return extension
+    return None
+
+
+def uninstall(vm: ArmId, extension: ArmId, type_: str) -> Step:
+    return Step(
+        summary=f"uninstall extension {extension.name} of VM {vm.name}",
+        request=Request("DELETE", extension),
+        before=(
+            shows(extension, "properties.publisher", PUBLISHER.rstrip(".")),
+            shows(extension, "properties.type", type_.rpartition(".")[2]),
+            shows(vm, f"{AGENT_READY}.code", "ProvisioningState/succeeded", View.INSTANCE_VIEW),
+        ),
+        after=(gone(extension),),
+        undo=Irreversible("the next backup installs it again"),
+        within=timedelta(minutes=30),
+        fix_class=FixClass.GUARDED,
+        changes_vm=vm,
+    )
+
+
 PLAYBOOK = Playbook(
     id="vmsnapshot-extension",
     title="The backup extension is broken",
@@ -145,4 +192,6 @@ PLAYBOOK = Playbook(
     permissions=frozenset({"Microsoft.Compute/virtualMachines/instanceView/read"}),
     detect=detect,
     about=__doc__ or "",
+    plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
 )

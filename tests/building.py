@@ -9,8 +9,10 @@ from typing import Any
 from azremedy import playbook
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.playbook import Finding, NotEvaluated
+from azremedy.plan import ByHand, Choices, Cure, FixClass
+from azremedy.playbook import Finding, NotEvaluated, fingerprint
 from azremedy.resources import (
+    AdminRules,
     AttachedDisk,
     Collection,
     Disk,
@@ -26,12 +28,16 @@ from azremedy.resources import (
     Nsg,
     Policy,
     PowerState,
+    RecoveryPoint,
+    RecoveryPoints,
     RestorePoint,
     RestorePoints,
     Rule,
+    ServiceTags,
     Status,
     Subnet,
     Subscription,
+    Tier,
     Unread,
     Vault,
     Vm,
@@ -214,6 +220,30 @@ def points(number: int, of: Collection, vm_guid: str = "guid-of-sql1") -> Restor
     return RestorePoints(collection=of.id, points=tuple(taken))
 
 
+VAULTED = (Tier("InstantRP", "Valid"), Tier("HardenedRP", "Valid"))
+ONLY_INSTANT = (Tier("InstantRP", "Valid"),)
+
+
+def copies(
+    *of: RestorePoints, name: str = "sql1", tiers: tuple[Tier, ...] = VAULTED, **changes: Any
+) -> RecoveryPoints:
+    """The recovery points of an item: one for each of these restore points, taken a minute before it."""
+    kept = tuple(
+        replace(
+            RecoveryPoint(
+                ArmId(f"{item(name).id}/recoveryPoints/{held.collection.name}-{point.id.name}"),
+                point.created - timedelta(minutes=1) if point.created else None,
+                "AppConsistent",
+                tiers,
+            ),
+            **changes,
+        )
+        for held in of
+        for point in held.points
+    )
+    return RecoveryPoints(item(name).id, kept)
+
+
 def lock(on: ArmId | str, level: str = "CanNotDelete", name: str = "keep", **changes: Any) -> Lock:
     """A lock on a resource id, or on the group of this name; `""` is the subscription."""
     scope = (
@@ -261,6 +291,9 @@ FIELDS = {
     Job: "jobs",
     InstanceView: "views",
     RestorePoints: "restore_points",
+    RecoveryPoints: "recovery_points",
+    ServiceTags: "service_tags",
+    AdminRules: "admin_rules",
     Unread: "unread",
     Vault: "vaults",
 }
@@ -307,3 +340,37 @@ def found(playbook_id: str, read: Estate) -> list[Finding[Any]]:
 def undecided(playbook_id: str, read: Estate) -> list[NotEvaluated]:
     """The VMs on which this playbook gives no verdict."""
     return [gap for gap in playbook.load()[playbook_id].detect(read) if isinstance(gap, NotEvaluated)]
+
+
+def allowing(*classes: FixClass, **choices: Any) -> Choices:
+    """Choices that admit these classes besides the safe one."""
+    return Choices(allow=frozenset({FixClass.SAFE, *classes}), **choices)
+
+
+GUARDED = allowing(FixClass.GUARDED)
+DESTRUCTIVE = allowing(FixClass.GUARDED, FixClass.DESTRUCTIVE)
+
+
+def plans(playbook_id: str, read: Estate, choices: Choices = GUARDED) -> list[Cure | ByHand]:
+    """What this playbook plans for all that it finds in an estate, each finding answered once."""
+    one = playbook.load()[playbook_id]
+    findings = {fingerprint(playbook_id, finding): finding for finding in found(playbook_id, read)}
+    assert one.plan is not None
+    made = list(one.plan(read, list(findings.values()), choices))
+    told = [told for said in made for told in (said.findings if isinstance(said, Cure) else (said.finding,))]
+    assert sorted(told) == sorted(findings)
+    return made
+
+
+def cured(playbook_id: str, read: Estate, choices: Choices = GUARDED) -> Cure:
+    """The one cure that this playbook plans in an estate."""
+    [made] = plans(playbook_id, read, choices)
+    assert isinstance(made, Cure), made
+    return made
+
+
+def left(playbook_id: str, read: Estate, choices: Choices = GUARDED) -> ByHand:
+    """The one finding of this playbook in an estate, left to a person."""
+    [made] = plans(playbook_id, read, choices)
+    assert isinstance(made, ByHand), made
+    return made

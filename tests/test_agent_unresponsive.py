@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from building import (
+    DESTRUCTIVE,
+    GUARDED,
     NOT_READY,
     READY,
     SUBSCRIPTION,
     VAULT,
     ago,
+    cured,
     estate,
     failed_item,
     failed_job,
     found,
     item,
+    left,
     policy,
     undecided,
     view,
@@ -24,8 +29,10 @@ from building import (
 )
 
 from azremedy import playbook, scan
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
+from azremedy.plan import Choices, Cure, Expect, FixClass, Irreversible, Ladder, Step, View, steps
+from azremedy.plan import Test as Check
 from azremedy.playbook import Severity
 from azremedy.resources import InstanceView, Read, Status, Unread
 
@@ -230,3 +237,89 @@ def test_finds_it_although_the_policies_of_another_vault_are_unread() -> None:
     read = estate(vm(), item(), dead, Unread(Read.POLICIES, other, "forbidden", 403))
 
     assert len(found(ID, read)) == 1
+
+
+def rungs(cure: Cure) -> list[str]:
+    [ladder] = cure.nodes
+    assert isinstance(ladder, Ladder)
+    return [step.request.action for step in steps(ladder)]
+
+
+def seen(path: str, check: Check, value: object = None) -> Expect:
+    return Expect(vm_id(), path, check, value, View.INSTANCE_VIEW)
+
+
+AGENT = "vmAgent.statuses.[code=ProvisioningState/succeeded]"
+runs = seen("statuses.[code=PowerState/running].code", Check.EQUALS, "PowerState/running")
+settled = seen("statuses.[code=ProvisioningState/updating]", Check.ABSENT)
+
+
+def rung(action: str, meaning: str, **changes: object) -> Step:
+    made = Step(
+        summary=f"{action} VM sql1: {meaning}",
+        request=Request("POST", vm_id(), action),
+        before=(seen(AGENT, Check.ABSENT), runs),
+        after=(settled, runs),
+        undo=Irreversible(f"a {action} leaves nothing to take back"),
+        within=timedelta(minutes=20),
+        fix_class=FixClass.GUARDED,
+        changes_vm=vm_id(),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type] # any field of it
+
+
+def test_reapplies_then_restarts_until_the_agent_is_ready_anew() -> None:
+    assert cured(ID, sick).nodes == (
+        Ladder(
+            (
+                rung("reapply", "its goal state is sent again"),
+                rung("restart", "it is down for some minutes"),
+            ),
+            until=(seen(f"{AGENT}.time", Check.NEWER),),
+            within=timedelta(minutes=15),
+        ),
+    )
+
+
+def test_redeploys_last_and_only_when_destructive_is_admitted() -> None:
+    cure = cured(ID, sick, DESTRUCTIVE)
+    last = list(steps(*cure.nodes))[-1]
+
+    assert rungs(cure) == ["reapply", "restart", "redeploy"]
+    assert last.fix_class is FixClass.DESTRUCTIVE
+    assert "everything on the temporary disk of VM sql1" in last.loses
+    assert rungs(cured(ID, sick, GUARDED)) == ["reapply", "restart"]
+
+
+@pytest.mark.parametrize(
+    ("silent", "still"),
+    [
+        pytest.param(view(agent=None, agent_version=None), seen(AGENT, Check.ABSENT), id="reports nothing"),
+        pytest.param(
+            view(agent_version="Unknown"),
+            seen("vmAgent.vmAgentVersion", Check.EQUALS, "Unknown"),
+            id="does not tell its version",
+        ),
+        pytest.param(
+            view(agent_version=None), seen("vmAgent.vmAgentVersion", Check.ABSENT), id="has no version at all"
+        ),
+        pytest.param(
+            view(agent=replace(READY, time=ago(minutes=30))),
+            seen(f"{AGENT}.time", Check.EQUALS, "2026-11-22T06:30:00+00:00"),
+            id="has been silent since it was ready",
+        ),
+    ],
+)
+def test_is_stale_once_an_agent_is_not_as_it_was_which(silent: InstanceView, still: Expect) -> None:
+    for step in steps(*cured(ID, estate(vm(), failed_item(), failed, silent)).nodes):
+        assert step.before == (still, runs)
+
+
+def test_leaves_alone_a_vm_of_which_nobody_knows_whether_it_runs() -> None:
+    off = replace(dead, statuses=(Status("ProvisioningState/succeeded"),))
+
+    assert "still runs" in left(ID, estate(vm(), failed_item(), failed, off)).reason
+
+
+def test_is_guarded() -> None:
+    assert left(ID, sick, Choices()).allow is FixClass.GUARDED

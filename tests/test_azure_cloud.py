@@ -95,9 +95,16 @@ def test_the_environment_goes_before_the_metadata(server: Server) -> None:
 
 
 def test_the_endpoint_in_the_environment_is_asked_for_the_rest(server: Server) -> None:
-    cloud = found(server, "public", AZURE_RESOURCE_MANAGER_ENDPOINT=f"{server.address}/")
+    cloud = found(server, None, AZURE_RESOURCE_MANAGER_ENDPOINT=f"{server.address}/")
 
     assert (cloud.endpoint, cloud.authority) == (server.address, server.address)
+
+
+def test_a_cloud_that_is_named_goes_before_the_endpoint_in_the_environment(server: Server) -> None:
+    cloud = found(server, "public", AZURE_RESOURCE_MANAGER_ENDPOINT=f"{server.address}/")
+
+    assert cloud.endpoint == "https://management.azure.com"
+    assert server.asked == []
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+from azure.core.rest import HttpRequest
 from misbehaving import (
     NOW,
     SECRET,
@@ -24,7 +25,7 @@ from misbehaving import (
 )
 
 from azremedy.azure import ArmReader, open_reader
-from azremedy.errors import Exit, Incomplete, ReadError, SignInError
+from azremedy.errors import Exit, Incomplete, ReadError, SignInError, WriteRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -409,3 +410,13 @@ def test_the_log_names_what_went_wrong(server: Server, tmp_path: Path) -> None:
         reader.get(VMS)
 
     assert " -> Lost in " in lines[0]
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
+def test_a_write_never_leaves_through_a_readers_own_pipeline(
+    server: Server, reader: ArmReader, method: str
+) -> None:
+    with pytest.raises(WriteRefused):
+        reader._client.send_request(HttpRequest(method, f"{server.address}{VMS}"))
+
+    assert server.requests(VMS) == []

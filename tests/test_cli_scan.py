@@ -268,15 +268,16 @@ def test_flags_of_reading_are_refused_with_a_file_that_was_read(arguments: list[
     assert "means nothing with --estate" in ended.err
 
 
-def test_playbooks_for_which_a_file_holds_too_little_are_left_out_aloud(tmp_path: Path) -> None:
+def test_what_a_file_does_not_hold_is_a_gap_and_never_healthy(tmp_path: Path) -> None:
     few = replace(sick, reads=playbook.load()["restore-point-lock"].needs)
     file = keep(few, tmp_path)
     ended = azremedy("scan", "--estate", file, "-o", "json")
 
-    assert {one["playbook"] for one in json.loads(ended.out)["findings"]} >= {"restore-point-lock"}
-    assert "left out: " in ended.err
-    assert "restore-point-lock" not in ended.err
-    assert azremedy("scan", "--estate", file, "-o", "none", "--quiet").err == ""
+    made = json.loads(ended.out)
+    assert ended.code == 3
+    assert {one["playbook"] for one in made["findings"]} >= {"restore-point-lock"}
+    assert "instance view" in {one["what"] for one in made["unread"]}
+    assert "agent-unresponsive" in {one["playbook"] for one in made["notEvaluated"]}
 
 
 def test_a_playbook_that_is_asked_for_is_never_left_out(tmp_path: Path) -> None:
@@ -407,8 +408,9 @@ def test_more_variables_do_what_their_flags_do(tmp_path: Path) -> None:
     assert not report.exists()
     broken = {**named, "AZREMEDY_ESTATE": "nowhere"}
     assert "Traceback" in azremedy("scan", AZREMEDY_DEBUG="1", **broken).err
-    few = keep(replace(sick, reads=playbook.load()["restore-point-lock"].needs), tmp_path)
-    quiet = azremedy("scan", AZREMEDY_ESTATE=str(few), AZREMEDY_QUIET="1", AZREMEDY_OUTPUT="none")
+    quiet = azremedy(
+        "scan", AZREMEDY_ESTATE=str(keep(sick, tmp_path)), AZREMEDY_QUIET="1", AZREMEDY_OUTPUT="none"
+    )
     assert quiet == Ended(0, "", "")
 
 

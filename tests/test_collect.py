@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -333,9 +334,108 @@ def list_of(sandbox: Sandbox, type_: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("type_", "read_", "change"),
+    [
+        pytest.param("microsoft.compute/virtualmachines", Read.VMS, {}, id="vms without properties"),
+        pytest.param(
+            "microsoft.compute/virtualmachines",
+            Read.VMS,
+            {"provisioningState": None},
+            id="vms without a state",
+        ),
+        pytest.param(
+            "microsoft.network/networksecuritygroups",
+            Read.NSGS,
+            {"securityRules": None},
+            id="NSGs without rules",
+        ),
+        pytest.param(
+            "microsoft.network/networksecuritygroups",
+            Read.NSGS,
+            {
+                "securityRules": [
+                    {"name": "r", "properties": {"access": "Deny", "priority": 100, "direction": "Outbound"}}
+                ]
+            },
+            id="a rule that does not tell what it matches",
+        ),
+        pytest.param(
+            "microsoft.network/virtualnetworks", Read.VNETS, {"subnets": None}, id="networks without subnets"
+        ),
+        pytest.param(
+            "microsoft.network/routetables", Read.ROUTE_TABLES, {"routes": [{}]}, id="a route of nothing"
+        ),
+        pytest.param(
+            "microsoft.compute/restorepointcollections",
+            Read.COLLECTIONS,
+            {},
+            id="collections without a source",
+        ),
+        pytest.param(
+            "microsoft.authorization/locks", Read.LOCKS, {"level": None}, id="locks without a level"
+        ),
+    ],
+)
+def test_what_a_verdict_rests_on_is_a_gap_where_it_is_missing(
+    sandbox: Sandbox, type_: str, read_: Read, change: Mapping[str, Any]
+) -> None:
+    scan = judged(altered(sandbox, list_of(sandbox, type_), change))
+
+    assert {(gap.read, gap.code) for gap in scan.unread} == {(read_, "Malformed")}
+    assert read_ is Read.VMS or scan.not_evaluated
+
+
+@pytest.mark.parametrize(
+    ("name", "read_", "change"),
+    [
+        pytest.param("backupprotecteditems", Read.ITEMS, {}, id="items without properties"),
+        pytest.param(
+            "backupprotecteditems",
+            Read.ITEMS,
+            {"sourceResourceId": None, "virtualMachineId": None},
+            id="items of nothing",
+        ),
+        pytest.param(
+            "backupprotecteditems", Read.ITEMS, {"protectionState": None}, id="items without a state"
+        ),
+        pytest.param("backupjobs", Read.JOBS, {"containerName": None}, id="jobs of nobody"),
+        pytest.param("backupjobs", Read.JOBS, {"startTime": None}, id="jobs of no time"),
+    ],
+)
+def test_an_item_or_job_that_cannot_be_told_leaves_its_vault_unknown(
+    sandbox: Sandbox, name: str, read_: Read, change: Mapping[str, Any]
+) -> None:
+    def worse(call: Call) -> Answer | None:
+        if not call.key.endswith(f"/{name}"):
+            return None
+        given = {"id": f"{call.path}/one", "properties": {**GOOD[name], **change} if change else None}
+        return json({"value": [given]})
+
+    sandbox.instead = worse
+    scan = judged(read(sandbox))
+
+    assert {gap.read for gap in scan.unread} == {read_}
+    assert all("/vaults/" in gap.scope.key and gap.scope.name.startswith("vault-") for gap in scan.unread)
+    assert scan.not_evaluated
+
+
+GOOD = {
+    "backupprotecteditems": {
+        "sourceResourceId": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/v",
+        "containerName": "iaasvmcontainerv2;g;v",
+        "protectionState": "Protected",
+    },
+    "backupjobs": {
+        "containerName": "iaasvmcontainerv2;g;v",
+        "startTime": "2026-11-22T00:00:00Z",
+        "status": "Failed",
+    },
+}
+
+
+@pytest.mark.parametrize(
     ("type_", "field", "change"),
     [
-        pytest.param("microsoft.compute/virtualmachines", "vms", {}, id="vms without properties"),
         pytest.param(
             "microsoft.compute/virtualmachines",
             "vms",
@@ -349,28 +449,16 @@ def list_of(sandbox: Sandbox, type_: str) -> str:
         pytest.param(
             "microsoft.network/networkinterfaces", "nics", {}, id="network interfaces without properties"
         ),
-        pytest.param(
-            "microsoft.network/virtualnetworks", "subnets", {"subnets": None}, id="networks without subnets"
-        ),
-        pytest.param(
-            "microsoft.network/routetables", "route_tables", {"routes": [{}]}, id="a route of nothing"
-        ),
-        pytest.param(
-            "microsoft.compute/restorepointcollections",
-            "collections",
-            {},
-            id="collections without properties",
-        ),
     ],
 )
-def test_properties_that_are_null_or_missing_are_no_error(
+def test_other_properties_that_are_null_or_missing_are_no_error(
     sandbox: Sandbox, type_: str, field: str, change: Mapping[str, Any]
 ) -> None:
     estate = altered(sandbox, list_of(sandbox, type_), change).estate
 
-    assert estate.unread == () or {gap.read for gap in estate.unread} == {Read.POWER}
-    assert evaluate(estate, PLAYBOOKS).unread == estate.unread
-    assert field == "subnets" or getattr(estate, field)
+    assert estate.unread == ()
+    assert getattr(estate, field)
+    assert evaluate(estate, PLAYBOOKS).protected > 0
 
 
 def test_enum_values_nobody_knows_are_kept_as_text(sandbox: Sandbox) -> None:
@@ -381,12 +469,48 @@ def test_enum_values_nobody_knows_are_kept_as_text(sandbox: Sandbox) -> None:
     assert estate.unread == ()
 
 
-def test_a_lock_without_a_level_is_a_gap_of_that_lock(sandbox: Sandbox) -> None:
-    path = list_of(sandbox, "microsoft.authorization/locks")
-    estate = altered(sandbox, path, {"level": None}).estate
+def test_a_view_without_statuses_does_not_say_that_the_agent_is_absent(sandbox: Sandbox) -> None:
+    sandbox.instead = lambda call: json({}) if "instanceview" in call.key else None
+    scan = judged(read(sandbox))
 
-    assert {gap.code for gap in estate.unread} == {"Malformed"}
-    assert all("/locks/" in gap.scope.key for gap in estate.unread)
+    assert {gap.read for gap in scan.unread} == {Read.VIEW}
+    assert not any(one.playbook.id == "agent-unresponsive" for one in scan.diagnoses)
+
+
+def test_a_resource_that_stands_on_two_pages_counts_once(sandbox: Sandbox) -> None:
+    path = list_of(sandbox, "microsoft.compute/restorepointcollections")
+    held = ask(sandbox, path)["value"]
+    sandbox.instead = lambda call: json({"value": held + held}) if call.key == path else None
+
+    assert len(read(sandbox).estate.collections) == len(held)
+
+
+def test_a_list_whose_pages_bring_nothing_new_ends(sandbox: Sandbox) -> None:
+    held = ask(sandbox, list_of(sandbox, "microsoft.network/networksecuritygroups"))["value"]
+    pages: list[Call] = []
+
+    def turning(call: Call) -> Answer | None:
+        if not call.key.endswith(NSGS):
+            return None
+        pages.append(call)
+        return json(
+            {"value": held, "nextLink": f"{sandbox.url}{call.path}?api-version=2024-05-01&page={len(pages)}"}
+        )
+
+    sandbox.instead = turning
+    [gap] = read(sandbox).estate.unread
+
+    assert (gap.read, gap.code) == (Read.NSGS, "NextLinkLoop")
+    assert len(pages) < 5
+
+
+def test_failed_backups_are_asked_for_and_no_other_jobs(sandbox: Sandbox) -> None:
+    read(sandbox)
+    [asked, *_] = [unquote(one.path) for one in sandbox.requests if "/backupJobs?" in one.path]
+
+    assert "operation eq 'Backup'" in asked
+    assert "status eq 'Failed'" in asked
+    assert "backupManagementType eq 'AzureIaasVM'" in asked
 
 
 def test_a_power_state_that_the_list_leaves_out_comes_from_the_instance_view(sandbox: Sandbox) -> None:
@@ -403,7 +527,7 @@ def test_a_power_state_that_nobody_tells_is_a_gap(sandbox: Sandbox) -> None:
         return (
             json({"value": []})
             if "statusonly" in call.query
-            else json({})
+            else json({"statuses": []})
             if "instanceview" in call.key
             else None
         )

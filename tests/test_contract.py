@@ -35,7 +35,7 @@ LAYERS = (
     },
     {"playbook", "plan"},
     {"playbooks"},
-    {"collect", "scan", "saved", "planning", "planfile", "apply", "journal"},
+    {"collect", "scan", "saved", "planning", "planfile", "apply", "journal", "verify"},
     {"azure", "report", "sandbox"},
     {"session", "cli", "__main__", "__init__"},
 )

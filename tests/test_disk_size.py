@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from building import (
+    GUARDED,
     attached,
+    cured,
     disk,
     disk_id,
     estate,
@@ -15,12 +19,17 @@ from building import (
     failed_job,
     found,
     item,
+    left,
+    plans,
     undecided,
     vm,
     vm_id,
 )
 
+from azremedy.arm import Request
 from azremedy.estate import Estate
+from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Step, steps
+from azremedy.plan import Test as Check
 from azremedy.playbook import Severity
 from azremedy.resources import AttachedDisk, Exclusion
 
@@ -212,3 +221,130 @@ def test_gives_no_verdict_when_encryption_decides_and_is_not_known() -> None:
 
     assert gap.because == "whether disk 'data1' is encrypted in the guest is not known"
     assert [one.severity for one in found(PLAYBOOK, read)] == [Severity.INFO]
+
+
+LIST = "properties.extendedProperties.diskExclusionProperties"
+sick = estate(*with_disk(40000), failed, failed_job(UNSUPPORTED))
+
+
+def excluding(*luns: int, **reasons: str) -> Choices:
+    named = {("sql1", lun): "scratch data" for lun in luns} | {(vm, 0): why for vm, why in reasons.items()}
+    return replace(GUARDED, exclude_luns=named)
+
+
+def body(luns: list[int], *, inclusion: bool = False) -> Any:
+    return {
+        "properties": {
+            "protectedItemType": "Microsoft.Compute/virtualMachines",
+            "policyId": str(item().policy),
+            "sourceResourceId": str(vm_id()),
+            "extendedProperties": {
+                "diskExclusionProperties": {"diskLunList": luns, "isInclusionList": inclusion}
+            },
+        }
+    }
+
+
+def test_leaves_the_named_disk_out_under_the_same_policy_and_tells_the_reason() -> None:
+    target = item().id
+
+    assert cured(PLAYBOOK, sick, excluding(0)).nodes == (
+        Step(
+            summary="leave out of VM sql1's backups: LUN 0 (scratch data)",
+            request=Request("PUT", target, body=body([0])),
+            before=(
+                Expect(target, f"{LIST}.diskLunList", Check.ABSENT),
+                Expect(target, f"{LIST}.isInclusionList", Check.ABSENT),
+                Expect(target, "properties.policyId", Check.EQUALS, str(item().policy)),
+                Expect(target, "properties.sourceResourceId", Check.EQUALS, str(vm_id())),
+            ),
+            after=(
+                Expect(target, f"{LIST}.diskLunList", Check.EQUALS, [0]),
+                Expect(target, f"{LIST}.isInclusionList", Check.EQUALS, value=False),
+            ),
+            undo=Request("PUT", target, body=body([])),
+            within=timedelta(minutes=15),
+            fix_class=FixClass.GUARDED,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("had", "sent"),
+    [
+        pytest.param(excluded(3, 1), body([0, 1, 3]), id="added to what is left out"),
+        pytest.param(
+            Exclusion((0, 1), inclusion=True), body([1], inclusion=True), id="taken from what is kept"
+        ),
+        pytest.param(
+            Exclusion((0,), inclusion=True), body([], inclusion=True), id="the last one that is kept"
+        ),
+    ],
+)
+def test_the_list_is_merged_with_what_it_holds_and_put_back_as_it_was(had: Exclusion, sent: Any) -> None:
+    holding = replace(failed, exclusion=had)
+    [step] = steps(*cured(PLAYBOOK, estate(*with_disk(40000), holding), excluding(0)).nodes)
+
+    assert step.request.body == sent
+    assert step.undo == Request("PUT", item().id, body=body(list(had.luns), inclusion=had.inclusion))
+    assert step.before[:2] == (
+        Expect(item().id, f"{LIST}.diskLunList", Check.EQUALS, list(had.luns)),
+        Expect(item().id, f"{LIST}.isInclusionList", Check.EQUALS, had.inclusion),
+    )
+
+
+def test_two_disks_of_a_vm_go_in_one_write_and_an_unnamed_one_stays() -> None:
+    machine = vm(disks=tuple(attached(f"d{lun}", lun) for lun in range(3)))
+    read = estate(machine, *(disk(f"d{lun}", 40000) for lun in range(3)), failed)
+    cure, rest = sorted(plans(PLAYBOOK, read, excluding(0, 2)), key=lambda one: isinstance(one, ByHand))
+
+    assert isinstance(cure, Cure)
+    assert [step.request.body for step in steps(*cure.nodes)] == [body([0, 2])]
+    assert len(cure.findings) == 2
+    assert isinstance(rest, ByHand)
+    assert "--exclude-lun sql1:1=REASON" in rest.reason
+
+
+def test_a_vm_may_be_named_by_its_id() -> None:
+    by_id = replace(GUARDED, exclude_luns={(vm_id().key, 0): "scratch"})
+
+    assert cured(PLAYBOOK, sick, by_id).vms == (vm_id(),)
+
+
+@pytest.mark.parametrize(
+    ("read", "choices", "reason", "allow"),
+    [
+        pytest.param(sick, GUARDED, "attach smaller disks", None, id="it is not named"),
+        pytest.param(sick, excluding(1), "attach smaller disks", None, id="another lun is named"),
+        pytest.param(sick, excluding(sql2="x"), "attach smaller disks", None, id="another vm is named"),
+        pytest.param(sick, excluding(sql1=" "), "only with a reason", None, id="no reason is given"),
+        pytest.param(
+            sick,
+            replace(excluding(0), allow=frozenset({FixClass.SAFE})),
+            "needs --allow guarded",
+            FixClass.GUARDED,
+            id="guarded is not admitted",
+        ),
+        pytest.param(
+            estate(vm(disks=(replace(attached("os", 0), lun=None),)), disk("os", 40000), failed),
+            excluding(0),
+            "the OS disk",
+            None,
+            id="it is the os disk",
+        ),
+        pytest.param(
+            estate(*with_disk(40000), replace(failed, policy=None)),
+            excluding(0),
+            "names no policy",
+            None,
+            id="the item has no policy",
+        ),
+    ],
+)
+def test_leaves_it_to_a_person_where(
+    read: Estate, choices: Choices, reason: str, allow: FixClass | None
+) -> None:
+    made = left(PLAYBOOK, read, choices)
+
+    assert reason in made.reason
+    assert made.allow is allow

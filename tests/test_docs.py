@@ -30,6 +30,7 @@ def run(*command: str, state: Path) -> subprocess.CompletedProcess[str]:
         "HOME": str(state),
         "COLUMNS": "120",
         "NO_COLOR": "1",
+        "TZ": "UTC",
         "PYTHONUTF8": "1",
     }
     return subprocess.run(
@@ -57,6 +58,7 @@ def settled(text: str) -> str:
     """What a scan prints, without the moment, the seconds and blanks at the ends of lines."""
     text = re.sub(r"as of [\d-]+ [\d:]+ UTC", "as of …", text)
     text = re.sub(r"in [\d.]+ s$", "in … s", text, flags=re.MULTILINE)
+    text = re.sub(r"\b20\d\d-\d\d-\d\d( \d\d:\d\d UTC)?", "…", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
@@ -65,6 +67,15 @@ def test_the_readme_shows_the_real_output_of_its_first_command(demo: str) -> Non
 
     assert shown is not None
     assert settled(shown[1]) == settled(demo)
+
+
+def test_the_readme_shows_a_real_dry_run(tmp_path: Path) -> None:
+    shown = re.search(r"<!-- dry run: azremedy (.*?) -->\n```text\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    ran = run("-m", "azremedy", *shown[1].split(), state=tmp_path)
+
+    assert ran.returncode == 0, ran.stderr
+    assert settled(shown[2]) == settled(ran.stdout)
 
 
 def test_the_readme_lists_every_playbook_as_its_card_says() -> None:

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from building import (
+    GUARDED,
     SUBSCRIPTION,
     VAULT,
     ago,
+    cured,
     estate,
     failed_item,
     failed_job,
     found,
     item,
+    left,
+    policy_id,
     undecided,
     vm,
     vm_id,
 )
 
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
+from azremedy.plan import Choices, Expect, FixClass, Step
+from azremedy.plan import Test as Check
 from azremedy.playbook import Severity
 from azremedy.resources import Item, Read, Unread
 
@@ -147,3 +154,78 @@ def test_finds_a_vm_that_was_listed_although_a_later_page_was_not_read() -> None
 
     assert len(found(ID, read)) == 1
     assert undecided(ID, read) == []
+
+
+NAMED = replace(GUARDED, resume_protection=frozenset({"sql1"}))
+
+
+def test_resumes_what_the_user_names_under_the_policy_that_it_had() -> None:
+    kind = {"protectedItemType": "Microsoft.Compute/virtualMachines", "sourceResourceId": str(vm_id())}
+    target = stopped.id
+
+    assert cured(ID, estate(vm(), stopped), NAMED).nodes == (
+        Step(
+            summary="resume backups of VM sql1 in vault 'vault1'",
+            request=Request(
+                "PUT", target, body={"properties": {**kind, "policyId": str(policy_id("daily"))}}
+            ),
+            before=(
+                Expect(target, "properties.protectionState", Check.EQUALS, "ProtectionStopped"),
+                Expect(target, "properties.policyId", Check.EQUALS, str(policy_id("daily"))),
+                Expect(target, "properties.sourceResourceId", Check.EQUALS, str(vm_id())),
+            ),
+            after=(Expect(target, "properties.protectionState", Check.EQUALS, "Protected"),),
+            undo=Request(
+                "PUT", target, body={"properties": {**kind, "protectionState": "ProtectionStopped"}}
+            ),
+            within=timedelta(minutes=15),
+            fix_class=FixClass.GUARDED,
+        ),
+    )
+
+
+def test_an_item_without_any_point_waits_for_its_first() -> None:
+    [step] = cured(ID, estate(vm(), replace(stopped, last_recovery_point=None)), NAMED).nodes
+    assert isinstance(step, Step)
+
+    assert step.after == (Expect(stopped.id, "properties.protectionState", Check.EQUALS, "IRPending"),)
+
+
+@pytest.mark.parametrize(
+    ("read", "choices", "reason", "allow"),
+    [
+        pytest.param(estate(vm(), stopped), GUARDED, "may be deliberate", None, id="it is not named"),
+        pytest.param(
+            estate(vm(), stopped),
+            replace(GUARDED, resume_protection=frozenset({"sql"})),
+            "may be deliberate",
+            None,
+            id="a prefix of its name is named",
+        ),
+        pytest.param(estate(vm(), deleted), NAMED, "undelete", None, id="the item is soft-deleted"),
+        pytest.param(
+            estate(vm(), replace(stopped, soft_deleted=True)), NAMED, "undelete", None, id="it is both"
+        ),
+        pytest.param(
+            estate(vm(), replace(stopped, policy=None)),
+            NAMED,
+            "names no policy",
+            None,
+            id="its policy is gone",
+        ),
+        pytest.param(
+            estate(vm(), stopped),
+            Choices(resume_protection=frozenset({vm_id().key})),
+            "needs --allow guarded",
+            FixClass.GUARDED,
+            id="guarded is not admitted",
+        ),
+    ],
+)
+def test_leaves_it_to_a_person_where(
+    read: Estate, choices: Choices, reason: str, allow: FixClass | None
+) -> None:
+    made = left(ID, read, choices)
+
+    assert reason in made.reason
+    assert made.allow is allow

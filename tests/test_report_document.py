@@ -101,9 +101,9 @@ def test_the_schema_is_a_schema_and_refuses_what_is_not_a_scan() -> None:
 
 
 def test_names_the_schemas_and_refuses_others() -> None:
-    assert names() == ["scan"]
-    with pytest.raises(PackagingError, match="'plan'"):
-        schema("plan")
+    assert names() == ["plan", "run", "scan"]
+    with pytest.raises(PackagingError, match="'scna'"):
+        schema("scna")
 
 
 def test_a_finding_has_the_lock_the_job_and_its_error() -> None:
@@ -124,8 +124,8 @@ def test_a_finding_has_the_lock_the_job_and_its_error() -> None:
     assert finding["evidence"]["daysLeft"] == 0
     assert finding["fix"] == {
         "class": "guarded",
-        "available": False,
-        "reason": "this version reads and reports; it repairs nothing yet",
+        "available": True,
+        "reason": None,
     }
     assert finding["suppressed"] is None
 

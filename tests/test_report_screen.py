@@ -46,7 +46,10 @@ GAP = Unread(Read.LOCKS, ArmId(SUBSCRIPTION), "ARM refused", 403, "Authorization
 
 
 def scanned(read: Estate, **more: Any) -> Scan:
-    return evaluate(read, [playbook.load()["restore-point-lock"]], **more)
+    """What one playbook says, as if it were the only one there is."""
+    return replace(
+        evaluate(read, [playbook.load()["restore-point-lock"]], **more), playbooks=tuple(playbook.load())
+    )
 
 
 def shown(*scans: Scan, **more: Any) -> str:
@@ -79,7 +82,8 @@ def test_a_failure_without_a_known_code_is_shown_by_number_and_text() -> None:
     text = shown(scanned(estate(vm(), failed_item(), odd)))
 
     assert (
-        "Failed for a reason that no playbook sees: prod/sql1: backup failed 8 h ago: 399999 no idea" in text
+        "Something is wrong, and no finding says what: prod/sql1: backup failed 8 h ago: 399999 no idea"
+        in text
     )
     assert "All good" not in text
 
@@ -193,3 +197,19 @@ def test_hostile_names_are_shown_and_not_obeyed(width: int) -> None:
 
     assert not set("\x1b\u202e") & set(text)
     assert whole.count(r"\x1b[31m[red]x\u202e\ny") >= 5
+
+
+def test_a_scan_for_one_cause_does_not_call_all_good() -> None:
+    one = evaluate(estate(vm(), item()), [playbook.load()["disk-size"]], whole=False)
+
+    assert "Nothing was found; looked for: disk-size. Other causes were not." in shown(one)
+
+
+def test_gaps_of_one_kind_are_not_told_one_by_one() -> None:
+    gaps = tuple(
+        Unread(Read.VIEW, vm_id(f"vm{number}"), "gone", None, "ConnectionRefused") for number in range(900)
+    )
+    text = shown(scanned(replace(estate(vm(), item()), unread=gaps)), width=400)
+
+    assert "instance view: 899 more (ConnectionRefused)" in text
+    assert text.count("gone") <= 3

@@ -7,16 +7,22 @@ from datetime import timedelta
 
 import pytest
 from building import (
+    DESTRUCTIVE,
+    GUARDED,
     NOW,
+    ONLY_INSTANT,
     SERVICE_GROUP,
     ago,
     collection,
     collection_id,
+    copies,
+    cured,
     estate,
     failed_item,
     failed_job,
     found,
     item,
+    left,
     lock,
     points,
     policy,
@@ -26,9 +32,12 @@ from building import (
     vm_id,
 )
 
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
+from azremedy.plan import Choices, Cure, Expect, FixClass, Irreversible, Step, View, steps
+from azremedy.plan import Test as Check
 from azremedy.playbook import Severity
-from azremedy.resources import Collection, RestorePoint, RestorePoints
+from azremedy.resources import Collection, RecoveryPoints, RestorePoint, RestorePoints, Tier
 
 PLAYBOOK = "restore-point-limit"
 LIMIT_REACHED = "UserErrorRpCollectionLimitReached"
@@ -235,3 +244,221 @@ def test_needs_no_policy_where_few_points_or_a_failed_backup_decide() -> None:
     assert undecided(PLAYBOOK, estate(vm(), unknown_policy, held, fresh(5))) == []
     assert len(found(PLAYBOOK, estate(vm(), failing, failed, held, fresh(18)))) == 1
     assert len(found(PLAYBOOK, estate(vm(), unknown_policy, held, fresh(500)))) == 1
+
+
+full = points(18, held)
+kept = copies(full)
+sick = estate(vm(), failed_item(), failed, held, full, kept)
+
+
+def lost(cure: Cure) -> list[str]:
+    return [step.request.id.name for step in steps(*cure.nodes)]
+
+
+def test_deletes_the_oldest_point_that_the_vault_has_a_copy_of_and_no_more_than_it_takes() -> None:
+    oldest, copy = full.points[17], kept.points[17]
+
+    assert cured(PLAYBOOK, sick, DESTRUCTIVE).nodes == (
+        Step(
+            summary="delete restore point AzureBackup_17 of VM sql1",
+            request=Request("DELETE", oldest.id),
+            before=(
+                Expect(held.id, "properties.source.id", Check.EQUALS, str(vm_id())),
+                Expect(oldest.id, "properties.sourceMetadata.vmId", Check.EQUALS, "guid-of-sql1"),
+                Expect(
+                    copy.id,
+                    "properties.recoveryPointTierDetails.[type=HardenedRP].status",
+                    Check.EQUALS,
+                    "Valid",
+                ),
+                Expect(copy.id, "properties.isInstantIlrSessionActive", Check.EQUALS, value=False),
+            ),
+            after=(Expect(oldest.id, "", Check.ABSENT),),
+            undo=Irreversible("a restore point cannot be made again; its copy in the vault stays"),
+            within=timedelta(minutes=30),
+            fix_class=FixClass.DESTRUCTIVE,
+            loses=(
+                "instant restore from restore point AzureBackup_17 of 2026-11-04 23:00 UTC; its copy in the vault stays",
+            ),
+            changes_vm=vm_id(),
+        ),
+    )
+
+
+def test_deletes_as_many_as_are_over_the_limit_the_oldest_first() -> None:
+    more = points(20, held)
+
+    assert lost(
+        cured(PLAYBOOK, estate(vm(), failed_item(), failed, held, more, copies(more)), DESTRUCTIVE)
+    ) == [
+        "AzureBackup_19",
+        "AzureBackup_18",
+        "AzureBackup_17",
+    ]
+
+
+def test_names_the_class_that_would_admit_it() -> None:
+    made = left(PLAYBOOK, sick, GUARDED)
+
+    assert (made.allow, made.reason) == (FixClass.DESTRUCTIVE, "its cure needs --allow destructive")
+
+
+def without(*ages: int) -> RecoveryPoints:
+    return RecoveryPoints(kept.item, tuple(one for at, one in enumerate(kept.points) if at not in ages))
+
+
+def changed(age: int, **changes: object) -> RecoveryPoints:
+    points_ = list(kept.points)
+    points_[age] = replace(points_[age], **changes)  # type: ignore[arg-type] # any field of it
+    return RecoveryPoints(kept.item, tuple(points_))
+
+
+twin = replace(kept.points[17], id=ArmId(f"{kept.item}/recoveryPoints/twin"))
+
+
+@pytest.mark.parametrize(
+    "unsure",
+    [
+        pytest.param(without(17), id="has no copy"),
+        pytest.param(changed(17, tiers=ONLY_INSTANT), id="is only a snapshot"),
+        pytest.param(changed(17, tiers=(Tier("HardenedRP", "Deleted"),)), id="has a copy that was deleted"),
+        pytest.param(changed(17, tiers=(Tier("ArchivedRP", "Rehydrated"),)), id="is rehydrated, not valid"),
+        pytest.param(changed(17, file_recovery=True), id="is mounted by a file recovery"),
+        pytest.param(changed(17, time=None), id="has a copy of unknown time"),
+        pytest.param(changed(17, time=ago(hours=8, days=17, minutes=11)), id="is minutes away from its copy"),
+        pytest.param(RecoveryPoints(kept.item, (*kept.points, twin)), id="may be either of two copies"),
+    ],
+)
+def test_leaves_alone_a_point_that(unsure: RecoveryPoints) -> None:
+    read = replace(sick, recovery_points=(unsure,))
+
+    assert lost(cured(PLAYBOOK, read, DESTRUCTIVE)) == ["AzureBackup_16"]
+
+
+def test_one_copy_does_not_stand_for_two_points() -> None:
+    close = replace(full.points[17], created=ago(hours=8, days=16, minutes=2))
+    read = replace(
+        sick,
+        restore_points=(RestorePoints(held.id, (*full.points[:17], close)),),
+        recovery_points=(without(17),),
+    )
+
+    assert lost(cured(PLAYBOOK, read, DESTRUCTIVE)) == ["AzureBackup_15"]
+
+
+def test_a_namesakes_points_are_never_this_vms() -> None:
+    foreign = replace(full.points[17], vm_id="guid-of-a-predecessor")
+    read = replace(sick, restore_points=(RestorePoints(held.id, (*full.points[:17], foreign)),))
+
+    assert lost(cured(PLAYBOOK, read, DESTRUCTIVE)) == ["AzureBackup_16"]
+
+
+named = replace(DESTRUCTIVE, delete_collection=frozenset({"sql1"}))
+
+
+def test_the_whole_collection_goes_when_the_vm_is_named_and_every_loss_is_listed() -> None:
+    read = replace(sick, recovery_points=(changed(3, tiers=ONLY_INSTANT),))
+    [step] = steps(*cured(PLAYBOOK, read, named).nodes)
+
+    assert step.request == Request("DELETE", held.id)
+    assert step.before == (
+        Expect(held.id, "properties.source.id", Check.EQUALS, str(vm_id())),
+        Expect(held.id, "properties.restorePoints", Check.BELOW, 19, View.RESTORE_POINTS),
+    )
+    assert step.loses == (
+        f"instant restore from all 18 points of collection {held.id.name}",
+        "restore point AzureBackup_3 of 2026-11-18 23:00 UTC: no copy in the vault is known, it is gone for good",
+    )
+    assert isinstance(step.undo, Irreversible)
+
+
+other_guid = RestorePoints(held.id, (*full.points[:17], replace(full.points[17], vm_id="another")))
+foreign = replace(held, id=collection_id("veeam-sql1", "snapshots"))
+old_copies = copies(RestorePoints(held.id, full.points[7:]))
+
+
+@pytest.mark.parametrize(
+    ("read", "choices", "reason"),
+    [
+        pytest.param(replace(sick, recovery_points=()), DESTRUCTIVE, "were not read", id="copies are unread"),
+        pytest.param(
+            replace(sick, recovery_points=(copies(full, tiers=ONLY_INSTANT),)),
+            DESTRUCTIVE,
+            "of 0 it is sure",
+            id="nothing is in the vault",
+        ),
+        pytest.param(
+            replace(sick, policies=(policy(instant_days=None),)),
+            DESTRUCTIVE,
+            "of 0 it is sure",
+            id="retention is not known",
+        ),
+        pytest.param(
+            replace(sick, policies=(policy(instant_days=30),)),
+            DESTRUCTIVE,
+            "of 0 it is sure",
+            id="nothing is past retention",
+        ),
+        pytest.param(
+            replace(sick, vms=(vm(vm_id=None),)),
+            DESTRUCTIVE,
+            "is not known",
+            id="the vm's own guid is unknown",
+        ),
+        pytest.param(
+            estate(vm(), failed_item(), failed, held, full, kept, lock(SERVICE_GROUP)),
+            DESTRUCTIVE,
+            "restore-point-lock cures it",
+            id="a lock keeps the points",
+        ),
+        pytest.param(
+            estate(vm(), failed_item(), failed, held, fresh(16), kept),
+            DESTRUCTIVE,
+            "backups still fit",
+            id="the limit is not reached",
+        ),
+        pytest.param(
+            replace(sick, recovery_points=(old_copies,)),
+            named,
+            "no valid copy",
+            id="the newest copy is 8 days old",
+        ),
+        pytest.param(
+            replace(sick, recovery_points=(changed(0, file_recovery=True),)),
+            named,
+            "mounted",
+            id="a point is mounted",
+        ),
+        pytest.param(
+            replace(sick, restore_points=(other_guid,)), named, "another VM", id="a point is a predecessor's"
+        ),
+        pytest.param(
+            estate(vm(), failed_item(), failed, held, foreign, points(2, held), points(18, foreign), kept),
+            named,
+            "not Azure Backup's",
+            id="the points are another tool's",
+        ),
+    ],
+)
+def test_leaves_it_to_a_person_where(read: Estate, choices: Choices, reason: str) -> None:
+    made = left(PLAYBOOK, read, choices)
+
+    assert reason in made.reason
+    assert made.allow is None
+
+
+def test_a_collection_of_a_longer_name_is_never_deleted() -> None:
+    longer = collection("sql12")
+    read = estate(
+        vm(),
+        vm("sql12"),
+        failed_item(),
+        failed,
+        held,
+        longer,
+        full,
+        points(18, longer, "guid-of-sql12"),
+        kept,
+    )
+
+    assert lost(cured(PLAYBOOK, read, named)) == [held.id.name]

@@ -7,26 +7,49 @@ from datetime import timedelta
 
 import pytest
 from building import (
+    DESTRUCTIVE,
+    GUARDED,
     NOW,
+    ONLY_INSTANT,
     SERVICE_GROUP,
     collection,
     collection_id,
+    copies,
+    cured,
     estate,
     failed_item,
     failed_job,
     found,
     item,
+    left,
     lock,
+    plans,
     points,
     policy,
     vm,
     vm_id,
 )
 
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
-from azremedy.playbook import Severity
-from azremedy.resources import Lock
+from azremedy.plan import (
+    Bracket,
+    ByHand,
+    Choices,
+    Cure,
+    Expect,
+    FixClass,
+    Irreversible,
+    Restore,
+    Step,
+    View,
+    steps,
+)
+from azremedy.plan import Test as Check
+from azremedy.playbook import Severity, load
+from azremedy.resources import Collection, Lock
 
+ID = "restore-point-lock"
 LIMIT_REACHED = "UserErrorRpCollectionLimitReached"
 held = collection("sql1")
 full = points(18, held)
@@ -213,3 +236,278 @@ def test_verdicts_look_at_the_estates_clock_only() -> None:
     [finding] = found("restore-point-lock", later)
 
     assert finding.severity is Severity.SUSPECTED
+
+
+def backup_step(name: str = "sql1") -> Step:
+    target = item(name)
+    body = {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": "now+P7D"}
+    return Step(
+        summary=f"back VM {name} up, so that the service prunes its points; the first backup may fail",
+        request=Request("POST", target.id, "backup", {"properties": body}),
+        before=(
+            Expect(target.id, "properties.sourceResourceId", Check.EQUALS, str(vm_id(name))),
+            Expect(target.id, "properties.protectionState", Check.EQUALS, "Protected"),
+        ),
+        after=(Expect(target.id, "properties.startTime", Check.NEWER, view=View.NEWEST_JOB),),
+        undo=Irreversible("the recovery point expires by itself"),
+        within=timedelta(minutes=15),
+        fix_class=FixClass.GUARDED,
+        triggers_backup=target.id,
+    )
+
+
+def below(number: int, of: Collection = held) -> Expect:
+    return Expect(of.id, "properties.restorePoints", Check.BELOW, number, View.RESTORE_POINTS)
+
+
+def lifted(one: Lock = group_lock, where: str = f"group {SERVICE_GROUP}") -> Step:
+    return Step(
+        summary=f"lift the {one.level} lock '{one.id.name}' on {where}",
+        request=Request("DELETE", one.id),
+        before=(
+            Expect(one.id, "properties.level", Check.EQUALS, one.level),
+            Expect(one.id, "properties.notes", Check.EQUALS, "do not touch"),
+            Expect(one.id, "properties.owners", Check.ABSENT),
+        ),
+        after=(Expect(one.id, "", Check.ABSENT),),
+        undo=Restore(),
+        within=timedelta(minutes=10),
+        fix_class=FixClass.GUARDED,
+    )
+
+
+def bracket_of(cure: Cure) -> Bracket:
+    [bracket] = cure.nodes
+    assert isinstance(bracket, Bracket)
+    return bracket
+
+
+def requests(cure: Cure) -> list[str]:
+    return [f"{step.request.method} {step.request.address.rpartition('/')[2]}" for step in steps(*cure.nodes)]
+
+
+def test_lifts_the_lock_backs_the_vm_up_and_waits_for_fewer_points_than_the_limit() -> None:
+    cure = cured(ID, sick)
+
+    assert bracket_of(cure) == Bracket(lifted(), (backup_step(),), (below(18),))
+    assert cure.vms == (vm_id(),)
+    assert cure.relief is not None
+    assert "2026-11-23" in cure.relief
+    assert "lock the VM's own group" in cure.relief
+
+
+def test_a_lock_without_notes_is_expected_without_notes() -> None:
+    bare = lock(SERVICE_GROUP, notes=None)
+    cure = cured(ID, estate(vm(), failed_item(), failed, held, full, bare))
+
+    assert Expect(bare.id, "properties.notes", Check.ABSENT) in bracket_of(cure).open.before
+
+
+def test_keeps_the_lock_off_on_purpose_and_promises_no_relapse() -> None:
+    cure = cured(ID, sick, replace(GUARDED, keep_unlocked=True))
+
+    assert bracket_of(cure).keep_open
+    assert cure.relief is None
+
+
+def test_an_old_group_lock_that_only_covers_points_of_2018_brings_no_relapse() -> None:
+    old = collection("sql1", group="prod", suffix="")
+    cure = cured(ID, estate(vm(), failed_item(), failed, old, points(18, old), lock("prod")))
+
+    assert cure.relief is None
+
+
+def test_two_vms_under_one_lock_share_its_bracket_and_more_than_it_may_hold_get_another() -> None:
+    names = ("sql1", "sql2", "sql3")
+    several = [collection(name) for name in names]
+    read = estate(
+        *(vm(name) for name in names),
+        *(failed_item(name) for name in names),
+        *(failed_job(LIMIT_REACHED, name) for name in names),
+        *several,
+        *(points(18, one, f"guid-of-{name}") for name, one in zip(names, several, strict=True)),
+        group_lock,
+    )
+    first, second = (
+        made for made in plans(ID, read, replace(GUARDED, bracket_size=2)) if isinstance(made, Cure)
+    )
+
+    assert bracket_of(first) == Bracket(
+        lifted(),
+        (backup_step("sql1"), backup_step("sql2")),
+        (below(18, several[0]), below(18, several[1])),
+    )
+    assert second.vms == (vm_id("sql3"),)
+    assert len(plans(ID, read)) == 1
+
+
+def test_brackets_stand_one_in_the_other_the_widest_and_of_one_scope_the_read_only_one_outside() -> None:
+    inner, wide = lock(held.id, name="inner"), lock(SERVICE_GROUP, "ReadOnly", name="zz")
+    cure = cured(ID, estate(vm(), failed_item(), failed, held, full, inner, wide, group_lock))
+    outermost = bracket_of(cure)
+
+    assert [step.request.id.name for step in steps(outermost)][:3] == ["zz", "keep", "inner"]
+    assert len(cure.findings) == 3
+    assert outermost.until == (below(18),)
+    assert cure.relief is not None
+    assert "the next backup fails again" in cure.relief
+
+
+def test_under_a_read_only_lock_that_nothing_piled_up_under_a_new_point_is_waited_for() -> None:
+    shut = lock(SERVICE_GROUP, "ReadOnly")
+    cure = cured(ID, estate(vm(), failed_item(), failed, held, points(3, held), shut))
+
+    assert bracket_of(cure).until == (
+        below(18),
+        Expect(item().id, "properties.lastRecoveryPoint", Check.NEWER),
+    )
+
+
+def test_what_other_collections_hold_counts_with_room_for_the_point_that_the_backup_adds() -> None:
+    own, old = collection("sql1"), collection("sql1", group="prod", suffix="")
+    foreign = replace(own, id=collection_id("before-release", "prod"))
+    read = estate(
+        vm(),
+        failed_item(),
+        failed,
+        own,
+        old,
+        foreign,
+        points(12, own),
+        points(3, old),
+        points(3, foreign),
+        group_lock,
+    )
+
+    assert bracket_of(cured(ID, read)).until == (below(11, own),)
+
+
+@pytest.mark.parametrize(
+    ("read", "choices", "reason", "allow"),
+    [
+        pytest.param(
+            sick, Choices(), "needs --allow guarded", FixClass.GUARDED, id="guarded is not admitted"
+        ),
+        pytest.param(
+            estate(vm(), failed_item(), failed, held, full, lock("")),
+            GUARDED,
+            "--lift-subscription-locks",
+            None,
+            id="the lock stands on the subscription",
+        ),
+        pytest.param(
+            estate(vm(), failed_item(), failed, held, full, lock(SERVICE_GROUP, owners=("app",))),
+            replace(GUARDED, lift_subscription_locks=True),
+            "belongs to a managed application",
+            None,
+            id="an application owns the lock",
+        ),
+        pytest.param(
+            estate(vm(), failed_item(), failed, held, group_lock),
+            GUARDED,
+            "were not counted",
+            None,
+            id="the points were not counted",
+        ),
+        pytest.param(
+            estate(vm(), item(), failed_item(id=ArmId(f"{item().id}2")), held, full, group_lock),
+            GUARDED,
+            "more than one",
+            None,
+            id="two vaults back it up",
+        ),
+        pytest.param(
+            estate(item(), held, full, group_lock),
+            GUARDED,
+            "no vault backs the VM up",
+            None,
+            id="the vm is gone",
+        ),
+        pytest.param(
+            sick,
+            replace(GUARDED, delete_collection=frozenset({"sql1"})),
+            "recovery points in the vault were not read",
+            None,
+            id="a collection is named and nobody knows what the vault holds",
+        ),
+        pytest.param(
+            replace(sick, recovery_points=(copies(full),)),
+            replace(GUARDED, delete_collection=frozenset({"sql1"})),
+            "needs --allow destructive",
+            FixClass.DESTRUCTIVE,
+            id="a collection is named and destructive is not admitted",
+        ),
+    ],
+)
+def test_leaves_it_to_a_person_where(
+    read: Estate, choices: Choices, reason: str, allow: FixClass | None
+) -> None:
+    made = left(ID, read, choices)
+
+    assert reason in made.reason
+    assert made.allow is allow
+
+
+def test_a_subscription_lock_is_lifted_when_asked_for() -> None:
+    wide = lock("")
+    read = estate(vm(), failed_item(), failed, held, full, wide)
+    cure = cured(ID, read, replace(GUARDED, lift_subscription_locks=True))
+
+    assert bracket_of(cure).open == lifted(wide, "the whole subscription")
+
+
+def test_a_lock_that_was_not_handed_in_stays_and_nothing_else_is_lifted() -> None:
+    read = estate(vm(), failed_item(), failed, held, full, group_lock, lock(held.id, name="inner"))
+    [finding] = [one for one in found(ID, read) if one.resource == group_lock.id]
+    plan = load()[ID].plan
+    assert plan is not None
+    [made] = plan(read, [finding], GUARDED)
+
+    assert isinstance(made, ByHand)
+    assert "lock 'inner'" in made.reason
+
+
+def test_two_read_only_locks_of_one_scope_could_not_be_put_back() -> None:
+    two = (lock(SERVICE_GROUP, "ReadOnly", name="a"), lock(SERVICE_GROUP, "ReadOnly", name="b"))
+    made = plans(ID, estate(vm(), failed_item(), failed, held, full, *two))
+
+    assert {type(one) for one in made} == {ByHand}
+
+
+def test_foreign_points_that_fill_the_limit_are_their_owners() -> None:
+    foreign = replace(held, id=collection_id("veeam", "prod"))
+    read = estate(
+        vm(), failed_item(), failed, held, foreign, points(2, held), points(18, foreign), group_lock
+    )
+
+    assert "not Azure Backup's" in left(ID, read).reason
+
+
+def test_destructive_first_deletes_the_oldest_points_that_the_vault_has_until_there_is_room() -> None:
+    read = replace(sick, recovery_points=(copies(full),))
+    cure = cured(ID, read, DESTRUCTIVE)
+
+    assert requests(cure) == ["DELETE keep", "DELETE AzureBackup_17", "POST backup"]
+    assert requests(cured(ID, read)) == ["DELETE keep", "POST backup"]
+
+
+def test_destructive_without_enough_sure_copies_deletes_nothing() -> None:
+    read = replace(sick, recovery_points=(copies(full, tiers=ONLY_INSTANT),))
+
+    assert requests(cured(ID, read, DESTRUCTIVE)) == ["DELETE keep", "POST backup"]
+
+
+def test_the_whole_collection_goes_only_by_name() -> None:
+    read = replace(sick, recovery_points=(copies(full),))
+    cure = cured(ID, read, replace(DESTRUCTIVE, delete_collection=frozenset({"sql1"})))
+
+    assert requests(cure) == ["DELETE keep", f"DELETE {held.id.name}", "POST backup"]
+
+
+@pytest.mark.parametrize("name", ["a b;c", "50%", "x#y?z", "ü", "[red]"])
+def test_a_lock_of_any_name_is_lifted_under_its_own_id(name: str) -> None:
+    odd = lock(SERVICE_GROUP, name=name)
+
+    assert (
+        bracket_of(cured(ID, estate(vm(), failed_item(), failed, held, full, odd))).open.request.id == odd.id
+    )

@@ -190,10 +190,11 @@ def test_what_is_not_there_is_refused_in_arms_words(
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
-def test_writes_are_not_allowed(arm: Client, method: str) -> None:
+def test_what_cannot_be_written_is_not_allowed(arm: Client, method: str) -> None:
     for path in (
-        f"resourceGroups/shop/{COMPUTE}/virtualMachines/sql1",
+        f"resourceGroups/shop/{COMPUTE}/virtualMachines",
         "providers/Microsoft.Authorization/locks",
+        "resourceGroups/shop",
     ):
         answer = arm.ask(f"{path}?{VERSION}", method)
         assert (answer.status_code, code(answer)) == (405, "MethodNotAllowed")

@@ -154,13 +154,14 @@ def test_backup_lists_and_gets_items_policies_jobs_and_points(client: Callable[[
     failed = list(backup.backup_jobs.list(**VAULT, filter="operation eq 'Backup' and status eq 'Failed'"))
     job = backup.job_details.get(**VAULT, job_name=failed[0].name)
     assert job.properties.error_details[0].error_code
-    (point,) = backup.recovery_points.list(
+    (point, *others) = backup.recovery_points.list(
         **VAULT,
         fabric_name="Azure",
         container_name=CONTAINER,
         protected_item_name=CONTAINER.replace("IaasVMContainer", "VM"),
     )
-    assert point.properties["recoveryPointTierDetails"][0]["type"] == "InstantRP"
+    tiers = [[one["type"] for one in it.properties["recoveryPointTierDetails"]] for it in (point, *others)]
+    assert tiers == [["InstantRP"], *[["InstantRP", "HardenedRP"]] * 17]
     status = backup.backup_status.get(
         "westeurope", {"resourceType": "VM", "resourceId": item.properties["sourceResourceId"]}
     )
@@ -173,7 +174,7 @@ def test_refusals_become_the_errors_of_the_sdk(client: Callable[[Any], Any], san
     assert missing.value.error is not None
     assert missing.value.error.code == "ResourceNotFound"
     with pytest.raises(HttpResponseError) as written:
-        client(ComputeManagementClient).virtual_machines.begin_restart("shop", "sql1")
+        client(ComputeManagementClient).virtual_machines.begin_delete("shop", "sql1")
     assert written.value.status_code == 405
     with (
         credential(sandbox, "wrong") as wrong,

@@ -10,6 +10,7 @@ import pytest
 from building import (
     SUBSCRIPTION,
     VAULT,
+    ago,
     collection,
     estate,
     failed_item,
@@ -128,12 +129,77 @@ def test_only_what_is_selected_is_spoken_of(selection: Selection, names: list[st
     assert (scan.vms, scan.protected) == (len(names), len(names))
 
 
-def test_a_failed_backup_that_nothing_explains_is_named() -> None:
+def test_a_failed_backup_that_no_finding_bears_out_is_named() -> None:
     failed = estate(vm("sql1"), failed_item("sql1"), failed_job(4711, "sql1"))
+    failure = failed.failures_of[failed_item("sql1").id][0]
 
-    [alone] = evaluate(failed, [playbook(finding("sql1", Severity.INFO))]).unexplained
-    assert (alone.vm.name, alone.failure.job.errors[0].code) == ("sql1", 4711)
-    assert evaluate(failed, [playbook(finding("sql1"))]).unexplained == ()
+    [alone] = evaluate(failed, [playbook(finding("sql1"))]).unexplained
+    assert (alone.vm.name, alone.failure) == ("sql1", failure)
+    borne_out = replace(finding("sql1", Severity.CORROBORATED), failure=failure)
+    assert evaluate(failed, [playbook(borne_out)]).unexplained == ()
+    assert evaluate(failed, [playbook(finding("sql1", Severity.BLOCKING))]).unexplained == ()
+
+
+@pytest.mark.parametrize(
+    ("read", "because"),
+    [
+        pytest.param(estate(item("sql1")), "the VM that it protects is gone", id="the vm is gone"),
+        pytest.param(
+            estate(vm("sql1"), failed_item("sql1")),
+            "its last backup failed, before the look-back",
+            id="an older failure",
+        ),
+        pytest.param(
+            estate(vm("sql1"), item("sql1", protection_state="ProtectionError")),
+            "its protection state is ProtectionError",
+            id="an error of the protection",
+        ),
+        pytest.param(
+            estate(vm("sql1"), item("sql1", health="ActionRequired")),
+            "Azure Backup calls it ActionRequired",
+            id="its health",
+        ),
+        pytest.param(
+            estate(vm("sql1"), item("sql1", protection_status="Unhealthy")),
+            "Azure Backup calls it Unhealthy",
+            id="its status",
+        ),
+    ],
+)
+def test_an_item_that_calls_itself_unwell_is_never_passed_over(read: Estate, because: str) -> None:
+    [one] = evaluate(read, [playbook()]).unexplained
+
+    assert (one.because, one.failure) == (because, None)
+    assert evaluate(read, [playbook(finding("sql1"))]).unexplained == ()
+
+
+def test_a_vm_whose_list_was_not_read_is_not_called_gone() -> None:
+    unsure = replace(estate(item("sql1")), unread=(unread(Read.VMS, SUBSCRIPTION),))
+
+    assert evaluate(unsure, [playbook()]).unexplained == ()
+
+
+def test_a_point_that_a_failing_backup_left_completes_nothing() -> None:
+    left = failed_item("sql1", last_backup=ago(hours=8), last_recovery_point=ago(hours=7, minutes=50))
+    failed = estate(vm("sql1"), left, failed_job(4711, "sql1"))
+
+    assert len(failed.failures_of[left.id]) == 1
+
+
+def test_a_gap_of_a_lock_is_one_of_all_that_it_stands_on() -> None:
+    group = collection("sql1").id.group
+    assert group is not None
+    gaps = replace(two, collections=(collection("sql1"),), unread=(unread(Read.LOCKS, group),))
+
+    [one] = evaluate(gaps, [playbook(needs=frozenset({Read.LOCKS}))]).not_evaluated
+    assert one.vm.name == "sql1"
+
+
+def test_only_failed_backups_of_the_items_own_vault_count() -> None:
+    other_vault = failed_job(1, "sql1", vault=ArmId(f"{VAULT}x"))
+    completed = failed_job(2, "sql1", status="Completed")
+
+    assert estate(vm("sql1"), failed_item("sql1"), other_vault, completed).failures_of == {}
 
 
 def test_a_fingerprint_does_not_hang_on_case_nor_on_the_message() -> None:

@@ -56,11 +56,6 @@ def test_knows_each_in_capitals_without_accents_as_a_pasted_text(text: str, code
             id="a name within a localized text, in lower case",
         ),
         pytest.param(
-            job(JobError(recommendations=("See https://aka.ms/x#UserErrorKeyvaultPermissionNotConfigured",))),
-            "UserErrorKeyvaultPermissionsNotConfigured",
-            id="a name in the address that a recommendation gives",
-        ),
-        pytest.param(
             job(dynamic_text="Inner error: GuestAgentSnapshotTaskStatusErrorV2"),
             "GuestAgentSnapshotTaskStatusError",
             id="a V2 name that only the dynamic text has",
@@ -138,7 +133,7 @@ def test_knows_each_in_capitals_without_accents_as_a_pasted_text(text: str, code
                 )
             ),
             "UserErrorGuestAgentStatusUnavailable",
-            id="the error's own text before what a recommendation mentions",
+            id="the error's own text and not what a recommendation mentions",
         ),
     ],
 )
@@ -223,16 +218,6 @@ WRAPPED = JobError(
                 dynamic_text="VMRestorePointClientError: VM has not reported status for VM agent or extensions",
             ),
             id="within a second wrapper",
-        ),
-        pytest.param(
-            job(
-                JobError(
-                    title=WRAPPED.title,
-                    text=WRAPPED.text,
-                    recommendations=("VMAgentStatusCommunicationError",),
-                )
-            ),
-            id="in a recommendation",
         ),
     ],
 )
@@ -351,3 +336,20 @@ def test_the_extensions_numbers_are_those_published_and_lead_to_known_codes() ->
     )
     assert {result.number for result in EXTENSION_RESULTS if result.symptom == NO_NETWORK} == {76, 761}
     assert all(result.symptom in CODED for result in EXTENSION_RESULTS if result.symptom)
+
+
+def test_an_error_that_only_a_recommendation_mentions_did_not_happen() -> None:
+    advised = JobError(
+        4711, "Something new", recommendations=("If you see UserErrorRpCollectionLimitReached, wait",)
+    )
+
+    assert symptoms.of(job(advised)) is None
+
+
+def test_the_entry_that_bears_the_symptom_is_told_from_the_wrapper_before_it() -> None:
+    inner = JobError(400153, "VM Agent unable to communicate with Azure Backup")
+    failed = job(WRAPPED, inner)
+
+    assert symptoms.stated_by(failed, symptoms.of(failed)) == inner
+    assert symptoms.stated_by(failed, None) == WRAPPED
+    assert symptoms.stated_by(job(), None) is None

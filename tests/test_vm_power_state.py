@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from building import (
+    GUARDED,
     SUBSCRIPTION,
     ago,
+    cured,
     estate,
     failed_item,
     failed_job,
     found,
     item,
+    left,
     policy,
     undecided,
     vm,
@@ -18,8 +24,10 @@ from building import (
 )
 
 from azremedy import playbook, scan
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
+from azremedy.plan import Choices, Expect, FixClass, Irreversible, Step, View
+from azremedy.plan import Test as Check
 from azremedy.playbook import Severity
 from azremedy.resources import PowerState, Read, Unread
 
@@ -134,3 +142,51 @@ def test_gives_no_verdict_where_the_power_states_are_unread() -> None:
 
     assert said.diagnoses == ()
     assert [one.vm for one in said.not_evaluated] == [vm_id()]
+
+
+sick = estate(vm(), failed_item(), power="stopped")
+
+
+def power(state: str) -> Expect:
+    path = f"statuses.[code=PowerState/{state}].code"
+    return Expect(vm_id(), path, Check.EQUALS, f"PowerState/{state}", View.INSTANCE_VIEW)
+
+
+def test_starts_it_when_it_is_meant_to_be_on() -> None:
+    assert cured(ID, sick, replace(GUARDED, power="on")).nodes == (
+        Step(
+            summary="start VM sql1",
+            request=Request("POST", vm_id(), "start"),
+            before=(power("stopped"),),
+            after=(power("running"),),
+            undo=Request("POST", vm_id(), "powerOff"),
+            within=timedelta(minutes=20),
+            fix_class=FixClass.GUARDED,
+            changes_vm=vm_id(),
+        ),
+    )
+
+
+def test_deallocates_it_when_it_is_meant_to_be_off_and_says_what_that_costs() -> None:
+    [step] = cured(ID, sick, replace(GUARDED, power="off")).nodes
+    assert isinstance(step, Step)
+
+    assert step.request == Request("POST", vm_id(), "deallocate")
+    assert (step.before, step.after) == ((power("stopped"),), (power("deallocated"),))
+    assert isinstance(step.undo, Irreversible)
+    assert len(step.loses) == 2
+
+
+@pytest.mark.parametrize(
+    ("choices", "allow"),
+    [
+        pytest.param(GUARDED, None, id="nobody says what it is meant to be"),
+        pytest.param(replace(GUARDED, power="maybe"), None, id="what is said is neither"),
+        pytest.param(Choices(power="on"), FixClass.GUARDED, id="guarded is not admitted"),
+    ],
+)
+def test_leaves_it_to_a_person_where(choices: Choices, allow: FixClass | None) -> None:
+    made = left(ID, sick, choices)
+
+    assert made.allow is allow
+    assert "--power on" in made.reason or "--allow guarded" in made.reason

@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 from building import (
+    DESTRUCTIVE,
     READY,
     ago,
+    cured,
     estate,
     failed_item,
     failed_job,
     found,
     item,
+    left,
     policy,
     undecided,
     view,
@@ -22,6 +25,8 @@ from building import (
 
 from azremedy import playbook, scan
 from azremedy.estate import Estate
+from azremedy.plan import Choices, Cure, Expect, FixClass, Ladder, View, steps
+from azremedy.plan import Test as Check
 from azremedy.playbook import Severity
 from azremedy.resources import ExtensionView, Handler, InstanceView, Read, Status, Unread, Vm
 
@@ -200,3 +205,59 @@ def test_an_updating_vm_whose_view_is_unread_is_not_taken_for_healthy() -> None:
 
     assert said.diagnoses == ()
     assert [one.vm for one in said.not_evaluated] == [vm_id()]
+
+
+def rungs(cure: Cure) -> list[str]:
+    [ladder] = cure.nodes
+    assert isinstance(ladder, Ladder)
+    return [step.request.action for step in steps(ladder)]
+
+
+STATE = "properties.provisioningState"
+stuck_view = shown("ProvisioningState/failed")
+
+
+def test_reapplies_then_restarts_until_the_state_is_well() -> None:
+    cure = cured(ID, estate(broken, failed_item(), failed, stuck_view))
+    [ladder] = cure.nodes
+    assert isinstance(ladder, Ladder)
+
+    assert rungs(cure) == ["reapply", "restart"]
+    assert ladder.until == (Expect(vm_id(), STATE, Check.EQUALS, "Succeeded"),)
+    for step in steps(ladder):
+        assert step.before[0] == Expect(vm_id(), STATE, Check.EQUALS, "Failed")
+        assert step.changes_vm == vm_id()
+
+
+def test_redeploys_last_and_only_when_destructive_is_admitted() -> None:
+    read = estate(broken, failed_item(), failed, stuck_view)
+
+    assert rungs(cured(ID, read, DESTRUCTIVE)) == ["reapply", "restart", "redeploy"]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        pytest.param((), id="no view tells"),
+        pytest.param((view(statuses=(Status("PowerState/deallocated"),)),), id="it is off"),
+    ],
+)
+def test_only_reapplies_a_vm_that_is_not_known_to_run(seen: tuple[InstanceView, ...]) -> None:
+    cure = cured(ID, estate(broken, failed_item(), failed, *seen), DESTRUCTIVE)
+    [step] = steps(*cure.nodes)
+
+    assert rungs(cure) == ["reapply"]
+    assert step.after == (
+        Expect(vm_id(), "statuses.[code=ProvisioningState/updating]", Check.ABSENT, view=View.INSTANCE_VIEW),
+    )
+
+
+def test_a_change_that_may_still_go_on_is_left_alone() -> None:
+    made = left(ID, estate(in_state("Updating"), failed_item(), failed, shown("ProvisioningState/updating")))
+
+    assert "may still go on" in made.reason
+    assert made.allow is None
+
+
+def test_is_guarded() -> None:
+    assert left(ID, estate(broken, failed_item(), failed), Choices()).allow is FixClass.GUARDED

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from building import (
+    GUARDED,
     NOT_READY,
     ago,
     arm_id,
+    cured,
     estate,
     failed_item,
     failed_job,
     found,
     item,
+    left,
     policy,
     undecided,
     view,
@@ -21,10 +26,12 @@ from building import (
     vm_id,
 )
 
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
-from azremedy.playbook import Severity
-from azremedy.resources import ExtensionView, Handler, InstanceView, Status
+from azremedy.plan import ByHand, Choices, Expect, FixClass, Irreversible, Step, View
+from azremedy.plan import Test as Check
+from azremedy.playbook import Severity, load
+from azremedy.resources import ExtensionView, Handler, InstanceView, Status, Vm
 
 PLAYBOOK = "vmsnapshot-extension"
 WINDOWS = "Microsoft.Azure.RecoveryServices.VMSnapshot"
@@ -229,3 +236,103 @@ security_agent = Handler("Vendor.Security.Agent", "2.0", FAILED)
 def test_stays_silent_when(healthy: Estate) -> None:
     assert found(PLAYBOOK, healthy) == []
     assert undecided(PLAYBOOK, healthy) == []
+
+
+READY_CODE = "ProvisioningState/succeeded"
+
+
+def test_uninstalls_the_extension_that_arm_lists() -> None:
+    target = extension_id("VMSnapshot")
+
+    assert cured(PLAYBOOK, estate(vm(), failed_item(), failed_job(STUCK), listed(FAILED))).nodes == (
+        Step(
+            summary="uninstall extension VMSnapshot of VM sql1",
+            request=Request("DELETE", target),
+            before=(
+                Expect(target, "properties.publisher", Check.EQUALS, "microsoft.azure.recoveryservices"),
+                Expect(target, "properties.type", Check.EQUALS, "VMSnapshot"),
+                Expect(
+                    vm_id(),
+                    f"vmAgent.statuses.[code={READY_CODE}].code",
+                    Check.EQUALS,
+                    READY_CODE,
+                    View.INSTANCE_VIEW,
+                ),
+            ),
+            after=(Expect(target, "", Check.ABSENT),),
+            undo=Irreversible("the next backup installs it again"),
+            within=timedelta(minutes=30),
+            fix_class=FixClass.GUARDED,
+            changes_vm=vm_id(),
+        ),
+    )
+
+
+def requested(read: Estate) -> ArmId:
+    [step] = cured(PLAYBOOK, read).nodes
+    assert isinstance(step, Step)
+    return step.request.id
+
+
+@pytest.mark.parametrize(
+    ("machine", "seen", "name"),
+    [
+        pytest.param(
+            vm(extensions=(extension_id("VMSnapshot"),)), handled(FAILED), "VMSnapshot", id="the model"
+        ),
+        pytest.param(
+            vm(extensions=(extension_id("VMSnapshotLinux"), extension_id("CustomScript"))),
+            handled(FAILED, LINUX),
+            "VMSnapshotLinux",
+            id="the model, beside another",
+        ),
+        pytest.param(
+            vm(), listed(FAILED, name="iaas.backup-1"), "iaas.backup-1", id="the view, under its own name"
+        ),
+        pytest.param(vm(), listed(FAILED, type_=None), "VMSnapshot", id="the view, without a type"),
+    ],
+)
+def test_the_extension_is_the_one_in(machine: Vm, seen: InstanceView, name: str) -> None:
+    assert requested(estate(machine, failed_item(), seen)) == extension_id(name)
+
+
+elsewhere = ArmId(str(extension_id("VMSnapshot")).replace("sql1", "sql2"))
+acme = ExtensionView("VMSnapshot", "Acme.Backup.VMSnapshot", "1.0", (FINE,))
+
+
+@pytest.mark.parametrize(
+    ("machine", "seen"),
+    [
+        pytest.param(vm(), handled(FAILED), id="arm hides it"),
+        pytest.param(
+            vm(extensions=(extension_id("VMSnapshot"),)),
+            handled(FAILED, extensions=(acme,)),
+            id="the listed one is another vendor's of that name",
+        ),
+        pytest.param(
+            vm(extensions=(extension_id("MyVMSnapshot"),)), handled(FAILED), id="the name only ends so"
+        ),
+        pytest.param(vm(extensions=(elsewhere,)), handled(FAILED), id="the listed one is another vm's"),
+        pytest.param(
+            vm(), listed(FAILED, name="../../sql2/extensions/x"), id="its name would lead elsewhere"
+        ),
+    ],
+)
+def test_explains_the_guests_own_cure_where(machine: Vm, seen: InstanceView) -> None:
+    made = left(PLAYBOOK, estate(machine, failed_item(), seen))
+
+    assert "in the guest" in made.reason
+    assert made.allow is None
+
+
+def test_is_guarded_and_needs_a_ready_agent() -> None:
+    sick = estate(vm(), failed_item(), listed(FAILED))
+    findings = found(PLAYBOOK, sick)
+    plan = load()[PLAYBOOK].plan
+    assert plan is not None
+    gone = replace(sick, views=(replace(listed(FAILED), agent=NOT_READY),))
+    [later] = plan(gone, findings, GUARDED)
+
+    assert left(PLAYBOOK, sick, Choices()).allow is FixClass.GUARDED
+    assert isinstance(later, ByHand)
+    assert "not ready" in later.reason

@@ -1,10 +1,12 @@
-"""The edge to Azure: clouds, sign-in, and a reader of ARM that only reads."""
+"""The edge to Azure: clouds, sign-in, a reader of ARM that only reads, and the writer that apply is handed."""
 
 from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, wait
+from threading import Thread
+from typing import TYPE_CHECKING, TypeVar
 
 from azremedy.azure.cloud import Cloud
 from azremedy.azure.cloud import cloud as named_cloud
@@ -12,12 +14,16 @@ from azremedy.azure.credential import ClientSecret, sign_in
 from azremedy.azure.pace import Pace
 from azremedy.azure.reader import ArmReader
 from azremedy.azure.transport import Session, requests_transport
+from azremedy.azure.writer import ArmWriter
+from azremedy.errors import ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["ArmReader", "ClientSecret", "Cloud", "find_cloud", "open_reader"]
+__all__ = ["ArmReader", "ArmWriter", "ClientSecret", "Cloud", "find_cloud", "open_reader", "open_writer"]
+
+T = TypeVar("T")
 
 for _name in ("azure", "msal", "urllib3"):
     # Their warnings say at length what azremedy says in a sentence; who configures logging still gets them.
@@ -25,11 +31,41 @@ for _name in ("azure", "msal", "urllib3"):
 
 
 def find_cloud(
-    name_or_address: str, *, ca: str | Path | None = None, environ: Mapping[str, str] = os.environ
+    name_or_address: str | None = None,
+    *,
+    ca: str | Path | None = None,
+    deadline: float | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Cloud:
-    """The cloud of a name or of an ARM endpoint's address (see `azremedy.azure.cloud`)."""
-    with Session(ca=ca, environ=environ, workers=1) as session:
-        return named_cloud(name_or_address, environ=environ, http=session)
+    """The cloud of a name or of an ARM endpoint's address (see `azremedy.azure.cloud`), within `deadline` seconds."""
+    known = os.environ if environ is None else environ
+    with Session(ca=ca, environ=known, workers=1) as session:
+        return within(deadline, lambda: named_cloud(name_or_address, environ=known, http=session))
+
+
+def within(seconds: float | None, call: Callable[[], T]) -> T:
+    """
+    Return what `call` returns, or raise `ReadError` when it takes longer than that.
+
+    The call then goes on behind, on a thread that ends with the process: neither a credential's own retries nor an
+    `az` that hangs can be told to stop.
+    """
+    if seconds is None:
+        return call()
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it was asked for
+            outcome.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    if not wait([outcome], timeout=max(seconds, 0)).done:
+        raise ReadError(
+            f"The deadline of {seconds:.3g} s passed before ARM could be asked.", code="DeadlineReached"
+        )
+    return outcome.result()
 
 
 def open_reader(
@@ -41,7 +77,7 @@ def open_reader(
     deadline: float | None = None,
     log: Callable[[str], object] | None = None,
     workers: int = 16,
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] | None = None,
 ) -> ArmReader:
     """
     A reader of `cloud`, signed in: with `secret` if given, else with what the environment offers, in `tenant`.
@@ -51,10 +87,37 @@ def open_reader(
     settings that make no sense, `AzremedyError`.
     """
     pace = Pace(deadline)
-    session = Session(ca=ca, environ=environ, workers=workers)
+    session = Session(ca=ca, environ=os.environ if environ is None else environ, workers=workers)
+    transport = requests_transport(session)
+    try:
+        credential = within(
+            deadline, lambda: sign_in(cloud, tenant=tenant, transport=transport, secret=secret)
+        )
+    except BaseException:
+        session.close()
+        raise
+    return ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log)
+
+
+def open_writer(
+    cloud: Cloud,
+    *,
+    tenant: str | None = None,
+    secret: ClientSecret | None = None,
+    ca: str | Path | None = None,
+    log: Callable[[str], object] | None = None,
+    workers: int = 16,
+    environ: Mapping[str, str] | None = None,
+) -> ArmWriter:
+    """
+    A writer of `cloud`, signed in as `open_reader` signs in. It has no deadline: what it opened it must close.
+
+    Use it as a context manager, and hand it to `azremedy.apply` alone.
+    """
+    session = Session(ca=ca, environ=os.environ if environ is None else environ, workers=workers)
     try:
         credential = sign_in(cloud, tenant=tenant, transport=requests_transport(session), secret=secret)
     except BaseException:
         session.close()
         raise
-    return ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log)
+    return ArmWriter(cloud, credential, session, pace=Pace(), workers=workers, log=log)

@@ -79,19 +79,22 @@ _CLOUDS: Final = {
 _AUTHORITIES = frozenset(made.authority for made in _CLOUDS.values())
 
 
-def cloud(name_or_address: str, *, environ: Mapping[str, str], http: requests.Session) -> Cloud:
+def cloud(name_or_address: str | None, *, environ: Mapping[str, str], http: requests.Session) -> Cloud:
     """
     The cloud of a name (`public`, `usgov`, `china`) or of an ARM endpoint's https address.
 
-    An address is asked for its metadata, which names authority and audience. AZURE_RESOURCE_MANAGER_ENDPOINT is an
-    address that goes before the one given; AZURE_AUTHORITY_HOST and AZURE_RESOURCE_MANAGER_AUDIENCE before what is
+    Where none is given it is AZURE_RESOURCE_MANAGER_ENDPOINT, else `public`. An address is asked for its metadata,
+    which names authority and audience; AZURE_AUTHORITY_HOST and AZURE_RESOURCE_MANAGER_AUDIENCE before what is
     known or answered. Raises `AzremedyError` for a name or address that cannot be one, `Incomplete` where no ARM
     endpoint answers.
     """
     named = environ.get("AZURE_RESOURCE_MANAGER_ENDPOINT")
     authority = environ.get("AZURE_AUTHORITY_HOST")
     audience = environ.get("AZURE_RESOURCE_MANAGER_AUDIENCE")
-    made = _of_address(named, "AZURE_RESOURCE_MANAGER_ENDPOINT") if named else _of_name(name_or_address)
+    if named and name_or_address is None:
+        made = _of_address(named, "AZURE_RESOURCE_MANAGER_ENDPOINT")
+    else:
+        made = _of_name("public" if name_or_address is None else name_or_address)
     if authority:
         full = authority if "://" in authority else f"https://{authority}"
         made = replace(made, authority=_address(full, "AZURE_AUTHORITY_HOST"))

@@ -100,11 +100,13 @@ class CachedCredential:
                 return held
             try:
                 token = self._inner.get_token_info(*scopes, options=wanted)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - each becomes the one sentence that says what to do
                 if held and not wanted.get("claims") and held.expires_on > self._now() + AGAIN:
                     self._retry_at = self._now() + AGAIN
                     return held
-                raise refusal(error, self._authority) from error
+                raise refusal(
+                    error, self._authority
+                ) from None  # the chain may hold what was sent: the secret
             self._tokens[key] = token
             return token
 

@@ -2,7 +2,8 @@
 What every request of a run passes through, as azure-core pipeline policies.
 
 From the outside in: `Retry`, then for each attempt `SameHost`, `ReadOnly`, `Throttle`, authentication, `Tally`, `Log`.
-There is no other retrying layer, no redirect is followed, and no resource provider is ever registered.
+Only a writer's pipeline goes without `ReadOnly`. There is no other retrying layer, no redirect is followed, and no
+resource provider is ever registered.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ READ_POSTS: Final = tuple(
         r"microsoft\.recoveryservices/locations/[^/]+/backup(status|prevalidateprotection|validatefeatures)",
         r"microsoft\.network/networkinterfaces/[^/]+/effective(networksecuritygroups|routetable)",
         r"microsoft\.network/networkwatchers/[^/]+/ipflowverify",
+        r"microsoft\.network/virtualnetworks/[^/]+/listnetworkmanagereffectivesecurityadminrules",
     )
 )
 """The POSTs that only read, by their paths in lower case."""
@@ -64,7 +66,10 @@ SHOWN: Final = frozenset({"api-version", "$filter", "$expand", "$select", "$top"
 
 class Retry(Policy):
     """
-    The one retry layer: reads again after 408, 429, 5xx and lost connections, anything else after 429 alone.
+    The one retry layer: reads again after 408, 429, 5xx and lost connections.
+
+    Anything else is sent again only where ARM surely did not carry it out: after 429, or where nothing was there to
+    take it.
 
     Waits as long as ARM asks, else ever longer; gives up after some attempts, soon where nothing is there at all,
     at once where trust is missing or the run's time is over.
@@ -73,12 +78,20 @@ class Retry(Policy):
     def __init__(self, pace: Pace) -> None:
         super().__init__()
         self._pace = pace
+        self._gone = False
         self._retrying = Retrying(
             retry=_worth_another, wait=_wait, stop=_enough, sleep=pace.sleep, retry_error_callback=_last
         )
 
     def send(self, request: Sent) -> Answered:
-        return self._retrying(self._attempt, request)
+        """Send with patience; once nothing was there to be reached, the next requests get one try each until it is."""
+        try:
+            answered = self._attempt(request) if self._gone else self._retrying(self._attempt, request)
+        except Exception as error:
+            self._gone = self._gone or kind(error) in {REFUSED, UNRESOLVED}
+            raise
+        self._gone = False
+        return answered
 
     def _attempt(self, request: Sent) -> Answered:
         self._pace.check()
@@ -92,8 +105,10 @@ def _worth_another(state: RetryCallState) -> bool:
     error, answer = _outcome(state)
     if answer is not None:
         return answer.status_code == 429 or (reads and answer.status_code in TRANSIENT)
+    if not reads:
+        return error is not None and kind(error) in {REFUSED, UNRESOLVED}
     lost = isinstance(error, (ServiceRequestError, ServiceResponseError, IncompleteReadError))
-    return reads and (lost or _broken_off(error)) and kind(error) not in {UNTRUSTED, "TlsFailed", "Garbled"}
+    return (lost or _broken_off(error)) and kind(error) not in {UNTRUSTED, "TlsFailed", "Garbled"}
 
 
 def _broken_off(error: BaseException | None) -> bool:

@@ -104,6 +104,15 @@ class ArmReader:
         """
         return decoded(self._answer(HttpRequest("GET", self._url(address, query), headers=self._headers())))
 
+    def post_read(self, address: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
+        """
+        Return the JSON object that ARM answers to a POST that only reads (`azremedy.azure.policies.READ_POSTS`).
+
+        Raises as `get` does, and `WriteRefused` for any other POST.
+        """
+        url = self._url(address, query)
+        return decoded(self._answer(HttpRequest("POST", url, headers=self._headers(), json=body)))
+
     def _answer(self, request: HttpRequest) -> HttpResponse:
         self._pace.check()
         try:

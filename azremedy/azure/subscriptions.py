@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 API: Final = {"api-version": "2022-12-01"}
+SHOWN: Final = 5
+"""Subscriptions that are named to who asked for one that is not there."""
 _GUID = re.compile(r"(?:/subscriptions/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?", re.IGNORECASE)
 _ENVIRONMENTS = {"public": "AzureCloud", "usgov": "AzureUSGovernment", "china": "AzureChinaCloud"}
 
@@ -92,7 +94,9 @@ def _by_name(listed: Sequence[Subscription], name: str) -> tuple[Subscription, .
         raise AmbiguousSubscription(f"Several subscriptions are named {asked}: give one of the ids {ids}.")
     names = {one.name.casefold(): one.name for one in listed}
     close = [repr(plain(names[key], SNIPPET)) for key in get_close_matches(name.casefold(), names, n=3)]
-    hint = f"did you mean {' or '.join(close)}?" if close else f"it sees {len(listed)} others by name."
+    seen = ", ".join(repr(plain(one.name, SNIPPET)) for one in listed[:SHOWN]) or "none"
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    hint = f"did you mean {' or '.join(close)}?" if close else f"it sees {seen}{more}."
     raise AmbiguousSubscription(f"This identity sees no subscription named {asked}: {hint}")
 
 

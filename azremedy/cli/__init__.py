@@ -19,6 +19,20 @@ from azremedy.errors import AzremedyError, Exit
 
 COMMANDS = {
     "scan": ("azremedy.cli.scan:scan", "Say which backups will fail, and why."),
+    "fix": (
+        "azremedy.cli.fix:fix",
+        "Show what would cure the causes found, write by write, and with --apply do it.",
+    ),
+    "runs": ("azremedy.cli.runs:runs", "List the runs of `fix --apply` on this machine, oldest first."),
+    "resume": (
+        "azremedy.cli.resume:resume",
+        "Put back the locks that a run left lifted, and find out what became of its writes.",
+    ),
+    "rollback": ("azremedy.cli.rollback:rollback", "Take back the confirmed writes of a run, newest first."),
+    "prove": (
+        "azremedy.cli.prove:prove",
+        "Back up each VM that a run cured, and follow the jobs to their end.",
+    ),
     "playbooks": ("azremedy.cli.playbooks:playbooks", "List the causes that are looked for."),
     "sandbox": ("azremedy.cli.sandbox:sandbox", "Serve an ARM of one's own, with things that are broken."),
     "schema": ("azremedy.cli.schema:schema", "Print the JSON Schema of an output."),

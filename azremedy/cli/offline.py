@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from azremedy import saved
-from azremedy.cli.output import complain
 from azremedy.cli.seen import Seen
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
 from azremedy.playbook import Playbook, load
-from azremedy.scan import Scan, evaluate
+from azremedy.resources import Unread
+from azremedy.scan import Scan, evaluate, needs
 
 if TYPE_CHECKING:
     from azremedy.cli.scan import Flags
@@ -24,16 +24,22 @@ def offline(flags: Flags, file: Path, playbooks: Sequence[Playbook[Any]] | None)
     """Judge a saved estate: what was asked for, or every playbook for which it holds enough."""
     estate = looked_back(saved.load(file), flags.lookback, file)
     known = list(load().values()) if playbooks is None else playbooks
-    enough = [playbook for playbook in known if playbook.needs <= estate.reads]
-    if lacking := ", ".join(playbook.id for playbook in known if playbook not in enough):
-        if playbooks is not None:
-            raise AzremedyError(f"{file} was saved without what {lacking} looks at: scan again for it.")
-        if not flags.quiet:
-            complain(f"{file} was saved without what these look at, so they are left out: {lacking}")
+    lacking = ", ".join(playbook.id for playbook in known if not playbook.needs <= estate.reads)
+    if lacking and playbooks is not None:
+        raise AzremedyError(f"{file} was saved without what {lacking} looks at: scan again for it.")
     seen = Seen()
     seen.add(estate)
     seen.check(flags.vm, flags.resource_group)
-    return evaluate(estate, enough, selection=flags.selection)
+    return evaluate(with_gaps(estate, known), known, selection=flags.selection, whole=playbooks is None)
+
+
+def with_gaps(estate: Estate, playbooks: Sequence[Playbook[Any]]) -> Estate:
+    """Return the estate with a gap for each kind that the playbooks need and that was not asked for when it was saved."""
+    missing = sorted(needs(playbooks) - estate.reads)
+    gaps = (
+        Unread(read, estate.subscription.id, "it was not read when the estate was saved") for read in missing
+    )
+    return replace(estate, unread=(*estate.unread, *gaps))
 
 
 def looked_back(estate: Estate, lookback: timedelta | None, file: Path) -> Estate:

@@ -10,13 +10,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from azremedy import saved
+from azremedy.arm import ArmId
 from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, progress, reading
 from azremedy.cli.seen import Seen
 from azremedy.errors import AzremedyError, Incomplete, ReadError
 from azremedy.playbook import Playbook, load
 from azremedy.resources import Read, Subscription, Unread
-from azremedy.scan import Scan, evaluate
+from azremedy.scan import EVERYTHING, Scan, evaluate
 from azremedy.session import WEEK, Session, connect
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def online(
     `Incomplete` is raised.
     """
     scans: list[Scan] = []
-    failed: list[Unread] = []
     seen = Seen()
     log = note if flags.debug else None
     deadline = flags.deadline.total_seconds() if flags.deadline else None
@@ -42,21 +42,33 @@ def online(
         progress(quiet=flags.quiet or flags.debug) as show,
         connect(flags.cloud, tenant=flags.tenant, deadline=deadline, log=log) as session,
     ):
-        subscriptions = session.subscriptions(flags.subscription)
-        if flags.save_estate and len(subscriptions) > 1:
-            raise AzremedyError(
-                f"--save-estate keeps one subscription, and {len(subscriptions)} were asked for."
-            )
-        for subscription in subscriptions:
+        found, failed = resolved(session, flags.subscription)
+        if flags.save_estate and len(found) + len(failed) > 1:
+            raise AzremedyError(f"--save-estate keeps one subscription, and {len(found)} were asked for.")
+        for subscription in found:
             try:
                 scans.append(one(session, subscription, flags, playbooks=playbooks, seen=seen, show=show))
             except Incomplete as error:
-                if len(subscriptions) == 1:
+                if len(found) + len(failed) == 1:
                     raise
-                seen.certain = False
-                failed.append(unread(subscription, error))
+                failed.append(unread(subscription.id, error))
+    seen.certain = seen.certain and not failed
     seen.check(flags.vm, flags.resource_group)
     return tuple(scans), tuple(failed)
+
+
+def resolved(session: Session, named: Sequence[str]) -> tuple[list[Subscription], list[Unread]]:
+    """Return the subscriptions asked for, each once, and those that ARM does not show; the only one's error is raised."""
+    if len(named) < 2:
+        return list(session.subscriptions(named)), []
+    found: dict[ArmId, Subscription] = {}
+    failed: list[Unread] = []
+    for name in named:
+        try:
+            found.update((one.id, one) for one in session.subscriptions([name]))
+        except Incomplete as error:
+            failed.append(unread(ArmId(f"/subscriptions/{name.rpartition('/')[2]}"), error))
+    return list(found.values()), failed
 
 
 @contextmanager
@@ -85,7 +97,7 @@ def one(
         playbooks=playbooks,
         lookback=flags.lookback or WEEK,
         deep=flags.deep,
-        selection=flags.selection,
+        selection=EVERYTHING if flags.save_estate else flags.selection,
         progress=reading(subscription.name, show),
     )
     if flags.save_estate:
@@ -95,13 +107,14 @@ def one(
         made.estate,
         list(load().values()) if playbooks is None else playbooks,
         selection=flags.selection,
+        whole=playbooks is None,
         calls=made.calls,
         started=started,
         finished=started + timedelta(seconds=time.monotonic() - began),
     )
 
 
-def unread(subscription: Subscription, error: Incomplete) -> Unread:
+def unread(subscription: ArmId, error: Incomplete) -> Unread:
     """Return the gap that a whole subscription is."""
     status, code = (error.status, error.code) if isinstance(error, ReadError) else (None, None)
-    return Unread(Read.SUBSCRIPTION, subscription.id, str(error), status, code)
+    return Unread(Read.SUBSCRIPTION, subscription, str(error), status, code)

@@ -45,7 +45,7 @@ UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"
 
 def span(written: str) -> timedelta:
     """Return the length of time that `7d`, `36h`, `10m` or `90s` stands for."""
-    parts = re.fullmatch(r"([0-9]{1,6})([wdhms])", written.strip().lower())
+    parts = re.fullmatch(r"([0-9]{1,5})([wdhms])", written.strip().lower())
     if not parts or not int(parts[1]):
         raise click.BadParameter(f"{written!r} is no duration such as 7d, 36h, 10m or 90s.")
     return timedelta(**{UNITS[parts[2]]: int(parts[1])})

@@ -79,10 +79,11 @@ def width() -> int:
     return shutil.get_terminal_size((120, 24)).columns
 
 
-def colored(choice: str, environ: Mapping[str, str] = os.environ) -> bool:
+def colored(choice: str, environ: Mapping[str, str] | None = None) -> bool:
     """Whether stdout gets colours: `--color`, then `NO_COLOR`, then `FORCE_COLOR`, then the terminal."""
     if choice != "auto":
         return choice == "always"
+    environ = os.environ if environ is None else environ
     if environ.get("NO_COLOR"):
         return False
     if environ.get("FORCE_COLOR"):
@@ -90,6 +91,7 @@ def colored(choice: str, environ: Mapping[str, str] = os.environ) -> bool:
     return bool(sys.stdout and sys.stdout.isatty()) and environ.get("TERM") != "dumb"
 
 
-def in_ci(environ: Mapping[str, str] = os.environ) -> bool:
+def in_ci(environ: Mapping[str, str] | None = None) -> bool:
     """Whether a build server runs this: `CI` is set, and not to a word for no."""
+    environ = os.environ if environ is None else environ
     return environ.get("CI", "").lower() not in ("", "0", "false", "no")

@@ -36,11 +36,26 @@ state_option = option(
 )
 @option("--vms", type=click.IntRange(min=1), help="Make up an estate of this many VMs instead.")
 @option("--seed", type=int, default=1, show_default=True, help="What makes such an estate the same again.")
+@option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast its clock runs, and with it all that takes time.",
+)
 @state_option
 @debugging()
 @click.pass_context
 def sandbox(
-    ctx: click.Context, /, *, port: int, estate: str | None, vms: int | None, seed: int, state: Path | None
+    ctx: click.Context,
+    /,
+    *,
+    port: int,
+    estate: str | None,
+    vms: int | None,
+    seed: int,
+    speed: float,
+    state: Path | None,
 ) -> None:
     """Serve an Azure Resource Manager on loopback, with backups that fail, until Ctrl-C."""
     ctx.meta["azremedy.state"] = state
@@ -50,7 +65,7 @@ def sandbox(
         raise AzremedyError("--estate and --vms are two ways to say what there is: give one of them.")
     from azremedy.sandbox import serve  # noqa: PLC0415 - an extra that only this command needs
 
-    serve(state, estate=described(estate, vms, seed), port=port, listening=announce)
+    serve(state, estate=described(estate, vms, seed), port=port, speed=speed, listening=announce)
 
 
 def described(estate: str | None, vms: int | None, seed: int) -> str | Path | Mapping[str, Any] | None:
@@ -87,6 +102,7 @@ def announcement(running: Sandbox) -> str:
         "AZURE_TENANT_ID": running.tenant,
         "AZURE_CLIENT_ID": running.client_id,
         "AZURE_CLIENT_SECRET": running.client_secret,
+        "AZURE_SUBSCRIPTION_ID": running.subscription,
         "REQUESTS_CA_BUNDLE": str(running.ca),
     }
     secret, tenant = shlex.quote(running.client_secret), shlex.quote(running.tenant)
@@ -99,9 +115,10 @@ def announcement(running: Sandbox) -> str:
         "PowerShell:",
         *(f"  $env:{name} = {powershell(value)}" for name, value in exports.items()),
         "",
-        "Then:  azremedy scan --subscription '*'",
+        "Then:  azremedy scan",
         "",
-        "az, beside the exports above:",
+        "az, beside the exports above, in a profile of its own:",
+        '  export AZURE_CONFIG_DIR="$(mktemp -d)"',
         f"  az cloud register --name azremedy --endpoint-resource-manager {running.url}",
         "  az cloud set --name azremedy",
         "  az config set core.instance_discovery=false",

@@ -28,7 +28,7 @@ class Flags:
     """What was asked for, one member a flag."""
 
     subscription: tuple[str, ...]
-    cloud: str
+    cloud: str | None
     tenant: str | None
     resource_group: tuple[str, ...]
     vm: tuple[str, ...]
@@ -72,7 +72,7 @@ class Result:
 
 @click.command()
 @option("--subscription", "-s", multiple=True, help="Name or id, '*' for all; may be repeated.")
-@option("--cloud", default="public", show_default=True, help="public, usgov, china, sandbox, or an address.")
+@option("--cloud", help="public, usgov, china, sandbox, or an address.  [default: public]")
 @option("--tenant", help="The tenant to sign in to.")
 @option("--resource-group", "-g", multiple=True, help="Only VMs of this group; may be repeated.")
 @option("--vm", multiple=True, help="Only this VM, by name or id; may be repeated.")
@@ -121,7 +121,7 @@ def scan(ctx: click.Context, /, **given: Any) -> Exit:
     refuse_contradictions(ctx, flags)
     search = searching(flags.query)
     result = found(flags, chosen(flags.playbook))
-    if flags.verbose:
+    if flags.verbose and not flags.quiet:
         tell_calls(result)
     present(flags, result, search)
     if result.incomplete and not flags.allow_partial:

@@ -36,6 +36,8 @@ class Seen:
             if not any(vm in Selection.of(vms=[name]) for vm in self.vms):
                 known = (vm.text if "/" in name else vm.name for vm in self.vms)
                 raise AzremedyError(f"No VM {name!r} is there.{meant(name, known)}")
+        if vms and groups and not any(vm in Selection.of(vms, groups) for vm in self.vms):
+            raise AzremedyError("None of the VMs named is in the resource groups named.")
         for name in groups:
             if not any(vm in Selection.of(groups=[name]) for vm in self.vms):
                 known = (vm.group.name for vm in self.vms if vm.group)

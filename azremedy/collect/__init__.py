@@ -7,8 +7,9 @@ no usable answer into an `Unread` of the estate. Nothing that a subscription hol
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -46,7 +47,7 @@ def collect(
     `reads` are the kinds that the playbooks need; what those rest on (the vaults of items) is read with them.
     `wanted` tells the VMs that may be read one by one. At most `workers` requests are in flight.
     """
-    with ThreadPoolExecutor(workers) as requests, ThreadPoolExecutor(workers) as lists:
+    with pool(workers) as requests, pool(workers) as lists:
         sweep = Sweep(reader, requests, lists, progress)
         found = sweep.everything(subscription, reads, lookback)
         estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
@@ -55,6 +56,18 @@ def collect(
         if Read.POINTS in reads:
             estate = sweep.counted(estate, looked_at, deep=deep)
     return Reading(replace(estate, unread=tuple(sorted(sweep.unread, key=by_read))), dict(sweep.calls))
+
+
+@contextmanager
+def pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield threads that are left behind when the reading is broken off: what waits is dropped, not asked."""
+    threads = ThreadPoolExecutor(workers)
+    try:
+        yield threads
+    except BaseException:
+        threads.shutdown(wait=False, cancel_futures=True)
+        raise
+    threads.shutdown()
 
 
 def by_read(gap: Unread) -> tuple[str, str]:

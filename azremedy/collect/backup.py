@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from azremedy.arm import ArmId, Json
-from azremedy.collect.decode import own_id
+from azremedy.collect.decode import MalformedError, own_id
 from azremedy.collect.values import arm_id, flag, number, record, records, span, text, texts, when
-from azremedy.resources import Exclusion, Item, Job, JobError, Policy, Vault
+from azremedy.resources import Exclusion, Item, Job, JobError, Policy, RecoveryPoint, Tier, Vault
 
 
 def vault(body: Json) -> Vault:
@@ -23,19 +23,26 @@ def container(name: Json) -> str | None:
 
 
 def item(of: ArmId, body: Json) -> Item | None:
-    """A protected item, or None where it protects something that is not an Azure VM."""
+    """
+    A protected item, or None where it protects something that is not an Azure VM.
+
+    An item that does not tell what it protects, or whether it does, is no item that may be passed over.
+    """
     id_ = own_id(body)
     properties = record(body.get("properties"))
     machine = arm_id(properties.get("sourceResourceId")) or arm_id(properties.get("virtualMachineId"))
     named = container(path_segment(id_, "protectioncontainers") or properties.get("containerName"))
-    if machine is None or named is None or machine.type != "microsoft.compute/virtualmachines":
+    if machine is not None and machine.type != "microsoft.compute/virtualmachines":
         return None
+    state = text(properties.get("protectionState"))
+    if machine is None or named is None or state is None:
+        raise MalformedError("a protected item without its VM, container or protection state")
     return Item(
         id=id_,
         vault=of,
         vm=machine,
         container=named,
-        protection_state=text(properties.get("protectionState")),
+        protection_state=state,
         protection_status=text(properties.get("protectionStatus")),
         health=text(properties.get("healthStatus")),
         last_backup_status=text(properties.get("lastBackupStatus")),
@@ -90,17 +97,24 @@ def per_day(schedule: dict[str, Json]) -> float | None:
 
 
 def job(of: ArmId, body: Json) -> Job:
-    """A job as the list or its own address gives it; only the latter carries errors."""
+    """
+    A job as the list or its own address gives it; only the latter carries errors.
+
+    A job that cannot be told to be of some VM and some time would be lost to every verdict.
+    """
     properties = record(body.get("properties"))
+    named, started = container(properties.get("containerName")), when(properties.get("startTime"))
+    if named is None or started is None:
+        raise MalformedError("a job without its container or start")
     extended = record(properties.get("extendedInfo"))
     return Job(
         id=own_id(body),
         vault=of,
-        container=container(properties.get("containerName")),
+        container=named,
         friendly_name=text(properties.get("entityFriendlyName")),
         operation=text(properties.get("operation")),
         status=text(properties.get("status")),
-        started=when(properties.get("startTime")),
+        started=started,
         ended=when(properties.get("endTime")),
         duration=span(properties.get("duration")),
         errors=tuple(job_error(one) for one in records(properties.get("errorDetails"))),
@@ -115,4 +129,19 @@ def job_error(body: dict[str, Json]) -> JobError:
         title=text(body.get("errorTitle")),
         text=text(body.get("errorString")),
         recommendations=texts(body.get("recommendations")),
+    )
+
+
+def recovery_point(body: Json) -> RecoveryPoint:
+    """A recovery point with its tiers; one whose tier or status is not told is a copy that nobody counts on."""
+    properties = record(body.get("properties"))
+    return RecoveryPoint(
+        id=own_id(body),
+        time=when(properties.get("recoveryPointTime")),
+        type=text(properties.get("recoveryPointType")),
+        tiers=tuple(
+            Tier(type=text(one.get("type")) or "", status=text(one.get("status")) or "")
+            for one in records(properties.get("recoveryPointTierDetails"))
+        ),
+        file_recovery=flag(properties.get("isInstantIlrSessionActive")) is not False,
     )

@@ -21,6 +21,7 @@ from azremedy.resources import (
     Route,
     RouteTable,
     Rule,
+    ServiceTags,
     Status,
     Subnet,
     Subscription,
@@ -53,9 +54,20 @@ def subscription(body: Json) -> Subscription:
     )
 
 
+def told(properties: dict[str, Json], name: str, of: str) -> list[Json]:
+    """A list that verdicts rest on: an empty one says that there is nothing, a missing one says nothing."""
+    value = properties.get(name)
+    if not isinstance(value, list):
+        raise MalformedError(f"{of} without its {name}")
+    return value
+
+
 def vm(body: Json) -> Vm:
     id_ = own_id(body)
     properties = record(body.get("properties"))
+    state = text(properties.get("provisioningState"))
+    if state is None:
+        raise MalformedError("a virtual machine without its provisioning state")
     storage = record(properties.get("storageProfile"))
     os_disk = record(storage.get("osDisk"))
     os_profile = record(properties.get("osProfile"))
@@ -68,7 +80,7 @@ def vm(body: Json) -> Vm:
         location=text(body.get("location")) or "",
         os=text(os_disk.get("osType")) or operating_system(os_profile),
         vm_id=text(properties.get("vmId")),
-        provisioning_state=text(properties.get("provisioningState")),
+        provisioning_state=state,
         disks=tuple(attached(disk) for disk in (os_disk, *records(storage.get("dataDisks"))) if disk),
         nics=nics,
         primary_nic=ref(primary[0]) if primary else nics[0] if len(nics) == 1 else None,
@@ -131,6 +143,8 @@ def statuses(value: Json) -> tuple[Status, ...]:
 
 
 def instance_view(of: ArmId, body: Json) -> InstanceView:
+    """What a VM reports of itself; an answer without statuses is no view, and does not say that the agent is absent."""
+    told(record(body), "statuses", "an instance view")
     agent = record(body.get("vmAgent"))
     reported = statuses(agent.get("statuses"))
     return InstanceView(
@@ -200,8 +214,9 @@ def ip_configuration(properties: dict[str, Json]) -> IpConfiguration:
 
 def nsg(body: Json) -> Nsg:
     properties = record(body.get("properties"))
-    rules = [rule(one, default=False) for one in records(properties.get("securityRules"))]
-    rules += [rule(one, default=True) for one in records(properties.get("defaultSecurityRules"))]
+    own, standing = (told(properties, name, "an NSG") for name in ("securityRules", "defaultSecurityRules"))
+    rules = [rule(one, default=False) for one in records(own)]
+    rules += [rule(one, default=True) for one in records(standing)]
     return Nsg(
         id=own_id(body),
         location=text(body.get("location")) or "",
@@ -213,7 +228,7 @@ def nsg(body: Json) -> Nsg:
 
 
 def rule(body: dict[str, Json], *, default: bool) -> Rule:
-    """Decode a rule, or raise: a rule whose access or priority is unknown would turn every verdict into a guess."""
+    """Decode a rule, or raise: one that does not tell what it matches would turn every verdict into a guess."""
     properties = record(body.get("properties"))
     name, access, priority = (
         text(body.get("name")),
@@ -223,19 +238,27 @@ def rule(body: dict[str, Json], *, default: bool) -> Rule:
     direction = text(properties.get("direction"))
     if name is None or access is None or priority is None or direction is None:
         raise MalformedError("a security rule without name, direction, access or priority")
+    sources = texts(properties.get("sourceAddressPrefix"), properties.get("sourceAddressPrefixes"))
+    source_groups = refs(properties.get("sourceApplicationSecurityGroups"))
+    destinations = texts(
+        properties.get("destinationAddressPrefix"), properties.get("destinationAddressPrefixes")
+    )
+    destination_groups = refs(properties.get("destinationApplicationSecurityGroups"))
+    ports = texts(properties.get("destinationPortRange"), properties.get("destinationPortRanges"))
+    if not (sources or source_groups) or not (destinations or destination_groups) or not ports:
+        raise MalformedError(f"security rule '{name}' without its sources, destinations or ports")
     return Rule(
         name=name,
         direction=direction,
         access=access,
         priority=priority,
         protocol=text(properties.get("protocol")) or "*",
-        sources=texts(properties.get("sourceAddressPrefix"), properties.get("sourceAddressPrefixes")),
-        source_groups=refs(properties.get("sourceApplicationSecurityGroups")),
-        destinations=texts(
-            properties.get("destinationAddressPrefix"), properties.get("destinationAddressPrefixes")
-        ),
-        destination_groups=refs(properties.get("destinationApplicationSecurityGroups")),
-        ports=texts(properties.get("destinationPortRange"), properties.get("destinationPortRanges")),
+        sources=sources,
+        source_groups=source_groups,
+        destinations=destinations,
+        destination_groups=destination_groups,
+        ports=ports,
+        source_ports=texts(properties.get("sourcePortRange"), properties.get("sourcePortRanges")) or ("*",),
         default=default,
     )
 
@@ -243,7 +266,8 @@ def rule(body: dict[str, Json], *, default: bool) -> Rule:
 def subnets(body: Json) -> tuple[Subnet, ...]:
     """Every subnet of a virtual network."""
     own_id(body)
-    return tuple(subnet(one) for one in records(record(body.get("properties")).get("subnets")))
+    held = told(record(body.get("properties")), "subnets", "a virtual network")
+    return tuple(subnet(one) for one in records(held))
 
 
 def subnet(body: dict[str, Json]) -> Subnet:
@@ -261,18 +285,19 @@ def subnet(body: dict[str, Json]) -> Subnet:
 
 
 def route_table(body: Json) -> RouteTable:
-    return RouteTable(
-        id=own_id(body),
-        routes=tuple(route(one) for one in records(record(body.get("properties")).get("routes"))),
-    )
+    held = told(record(body.get("properties")), "routes", "a route table")
+    return RouteTable(id=own_id(body), routes=tuple(route(one) for one in records(held)))
 
 
 def route(body: dict[str, Json]) -> Route:
     properties = record(body.get("properties"))
+    prefix, hop = text(properties.get("addressPrefix")), text(properties.get("nextHopType"))
+    if prefix is None or hop is None:
+        raise MalformedError("a route without its prefix or next hop")
     return Route(
         name=text(body.get("name")) or "",
-        prefix=text(properties.get("addressPrefix")) or "",
-        next_hop=text(properties.get("nextHopType")) or "",
+        prefix=prefix,
+        next_hop=hop,
         next_hop_address=text(properties.get("nextHopIpAddress")),
     )
 
@@ -294,9 +319,12 @@ def lock(body: Json) -> Lock:
 
 def collection(body: Json) -> Collection:
     properties = record(body.get("properties"))
+    source = ref(properties.get("source"))
+    if source is None:
+        raise MalformedError("a restore point collection without its source")
     return Collection(
         id=own_id(body),
-        source=ref(properties.get("source")),
+        source=source,
         provisioning_state=text(properties.get("provisioningState")),
     )
 
@@ -318,3 +346,34 @@ def restore_point(body: dict[str, Json]) -> RestorePoint:
         consistency=text(properties.get("consistencyMode")),
         vm_id=text(record(properties.get("sourceMetadata")).get("vmId")),
     )
+
+
+def service_tags(region: str, body: Json) -> ServiceTags:
+    """The names of a region's service tags; their addresses, by far the most of the answer, are left where they are."""
+    values = body.get("values")
+    if not isinstance(values, list):
+        raise MalformedError("a list of service tags without its values")
+    return ServiceTags(region, tuple(name for one in records(values) if (name := text(one.get("name")))))
+
+
+def admin_rule(body: Json) -> Rule:
+    """A security admin rule in the words of a security rule; `Any` protocol is `*`, and no rule is a default one."""
+    properties = record(body.get("properties"))
+    return rule(
+        {
+            "name": own_id(body).name,
+            "properties": {
+                **properties,
+                "protocol": "*" if properties.get("protocol") == "Any" else properties.get("protocol"),
+                "sourceAddressPrefixes": prefixes(properties.get("sources")),
+                "destinationAddressPrefixes": prefixes(properties.get("destinations")),
+                "destinationPortRanges": properties.get("destinationPortRanges") or ["*"],
+            },
+        },
+        default=False,
+    )
+
+
+def prefixes(value: Json) -> list[str]:
+    """The prefixes of a security admin rule; a network group stands there as its id, and no end means all."""
+    return [prefix for one in records(value) if (prefix := text(one.get("addressPrefix")))] or ["*"]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from azremedy.arm import ArmId, Json
 from azremedy.collect import backup, decode
 from azremedy.estate import Protected
-from azremedy.resources import Collection, Job, Read, Vault
+from azremedy.resources import Collection, Item, Job, Read, Vault
 
 COMPUTE = "2024-07-01"
 DISKS = "2024-03-02"
@@ -113,4 +113,24 @@ def restore_points(held: Collection) -> Single:
     query = {"api-version": COMPUTE, "$expand": "restorePoints"}
     return Single(
         Read.POINTS, held.id, str(held.id), query, lambda body: decode.restore_points(held.id, body)
+    )
+
+
+def recovery_points(of: Item) -> Source:
+    """The recovery points of a protected item."""
+    query = {"api-version": BACKUP}
+    address = f"{of.id}/recoveryPoints"
+    return Source(Read.RECOVERY_POINTS, of.id, address, query, one(backup.recovery_point))
+
+
+def service_tags(subscription: ArmId, region: str) -> Single:
+    """The names of the service tags of a region, its name without blanks."""
+    place = ArmId(f"{subscription}/providers/Microsoft.Network/locations/{region}")
+    query = {"api-version": NETWORK}
+    return Single(
+        Read.SERVICE_TAGS,
+        place,
+        f"{place}/serviceTags",
+        query,
+        lambda body: decode.service_tags(region, body),
     )

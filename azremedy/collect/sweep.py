@@ -37,6 +37,9 @@ FIELDS: Mapping[Read, str] = {
     Read.POLICIES: "policies",
 }
 PER_VAULT = frozenset({Read.ITEMS, Read.JOBS, Read.POLICIES})
+IDLE = 100
+"""Empty pages in a row after which a list is taken to lead nowhere; ARM may send a few where it filters."""
+
 NONSENSE = (ValueError, TypeError, AttributeError, KeyError)
 """What decoding raises on JSON of another shape than ARM's."""
 
@@ -85,32 +88,30 @@ class Sweep:
         return {field: tuple(sorted(values, key=by_id)) for field, values in found.items()}
 
     def listed(self, source: Source) -> list[Any]:
-        """Return what one list holds; where it breaks off, what came before it stays and the gap is noted."""
-        held: list[Any] = []
+        """
+        Return what one list holds, each resource once, even where it moved from one page to the next meanwhile.
+
+        Where the list breaks off, what came before stays and the gap is noted.
+        """
+        held: dict[str, Any] = {}
         try:
             for page in self.pages(source):
                 for element in page:
-                    held += self.decoded(source, element)
+                    held.update((by_id(resource), resource) for resource in self.decoded(source, element))
         except ReadError as error:
             self.gap(source.read, source.scope, error)
-        return held
+        return list(held.values())
 
     def decoded(self, source: Source, element: Json) -> Iterable[Any]:
         try:
             return source.decode(element)
         except NONSENSE as error:
-            id_ = element.get("id") if isinstance(element, dict) else None
-            scope = ArmId(id_) if isinstance(id_, str) and id_ else source.scope
-            self.gap(
-                source.read,
-                scope,
-                malformed("an element", error),
-            )
+            self.gap(source.read, veiled(source, own_id(element)), malformed("an element", error))
             return ()
 
     def pages(self, source: Source) -> Iterator[list[Json]]:
         """Yield the pages of a list, the next one already under way while one is decoded."""
-        asked = {source.address}
+        asked, seen, idle = {source.address}, set[str](), 0
         waiting: Future[Json] | None = self.requests.submit(
             self.get, source.read, source.address, source.query
         )
@@ -122,6 +123,11 @@ class Sweep:
             if link and (not isinstance(link, str) or link in asked):
                 raise ReadError("the list leads back to a page it came from", status=200, code="NextLinkLoop")
             asked.add(link or "")
+            named = {id_ for one in values if (id_ := own_id(one))}
+            idle = idle + 1 if named <= seen else 0
+            seen |= named
+            if link and idle > (IDLE if not named else 0):
+                raise ReadError("the list goes on and brings nothing new", status=200, code="NextLinkLoop")
             waiting = self.requests.submit(self.get, source.read, link) if link else None
             yield values
 
@@ -192,17 +198,48 @@ class Sweep:
         return None
 
     def get(self, read: Read, address: str, query: Mapping[str, str] | None = None) -> Json:
-        with self.mutex:
-            self.calls[read] += 1
-            done = self.calls[read]
-        body = self.reader.get(address, query)
+        return self.asked(read, lambda: self.reader.get(address, query))
+
+    def asked(self, read: Read, request: Callable[[], Json]) -> Json:
+        """Return the answer to one request, counted and told of."""
+        try:
+            body = request()
+        except ReadError as error:
+            if error.status is not None:
+                self.count(read)
+            raise
+        done = self.count(read)
         if self.progress:
             self.progress(read, done)
         return body
 
+    def count(self, read: Read) -> int:
+        """Count a request that ARM answered, and return how many of its kind there are."""
+        with self.mutex:
+            self.calls[read] += 1
+            return self.calls[read]
+
     def gap(self, read: Read, scope: ArmId, error: ReadError) -> None:
         with self.mutex:
             self.unread.append(Unread(read, scope, error.reason, error.status, error.code))
+
+
+def own_id(element: Json) -> str | None:
+    """The id of an element of a list, whatever else of it makes sense."""
+    id_ = element.get("id") if isinstance(element, dict) else None
+    return id_.lower() if isinstance(id_, str) and id_.startswith("/") else None
+
+
+def veiled(source: Source, id_: str | None) -> ArmId:
+    """
+    What is unknown because one element of a list makes no sense.
+
+    A VM or a disk veils itself, a lock what it stands on; an item, a job or a collection that does not tell its VM may
+    be any VM's.
+    """
+    if id_ is None or source.read in {Read.ITEMS, Read.JOBS, Read.COLLECTIONS}:
+        return source.scope
+    return ArmId(id_).scope if source.read is Read.LOCKS else ArmId(id_)
 
 
 def malformed(what: str, error: Exception) -> ReadError:

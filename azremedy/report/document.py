@@ -17,7 +17,6 @@ from azremedy.resources import Unread
 from azremedy.scan import Diagnosis, Scan, Unexplained
 
 SCHEMA_VERSION = 1
-NOT_YET = "this version reads and reports; it repairs nothing yet"
 
 
 def document(scans: Sequence[Scan], failed: Iterable[Unread] = ()) -> dict[str, Any]:
@@ -60,7 +59,8 @@ def found(diagnosis: Diagnosis) -> dict[str, Any]:
     finding, playbook = diagnosis.finding, diagnosis.playbook
     symptom = finding.failure.symptom if finding.failure else None
     job = finding.failure.job if finding.failure else None
-    error = job.errors[0] if job and job.errors else None
+    error = finding.failure.error if finding.failure else None
+    by_hand = bool(finding.manual) or playbook.plan is None or playbook.fix_class is FixClass.MANUAL
     return {
         "fingerprint": diagnosis.fingerprint,
         "playbook": playbook.id,
@@ -77,9 +77,9 @@ def found(diagnosis: Diagnosis) -> dict[str, Any]:
         "job": job.id.text if job else None,
         "remedy": playbook.remedy,
         "fix": {
-            "class": (FixClass.MANUAL if finding.manual else playbook.fix_class).value,
-            "available": False,
-            "reason": finding.manual or NOT_YET,
+            "class": (FixClass.MANUAL if by_hand else playbook.fix_class).value,
+            "available": not by_hand,
+            "reason": finding.manual or (playbook.remedy if by_hand else None),
         },
         "suppressed": None,
     }
@@ -100,12 +100,13 @@ def undecided(one: NotEvaluated) -> dict[str, Any]:
 
 
 def unknown(one: Unexplained) -> dict[str, Any]:
-    job, symptom = one.failure.job, one.failure.symptom
-    error = job.errors[0] if job.errors else None
+    failure = one.failure
+    error = failure.error if failure else None
     return {
         "vm": one.vm.text,
-        "job": job.id.text,
-        "errorCode": symptom.code if symptom else None,
+        "because": one.because,
+        "job": failure.job.id.text if failure else None,
+        "errorCode": failure.symptom.code if failure and failure.symptom else None,
         "errorNumber": error.code if error else None,
         "errorText": error.text if error else None,
     }

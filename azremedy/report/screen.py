@@ -12,11 +12,11 @@ from rich.text import Text
 
 from azremedy.arm import ArmId
 from azremedy.estate import Failure
-from azremedy.playbook import Finding, Severity
+from azremedy.playbook import Finding, Severity, load
 from azremedy.report.plain import plain
 from azremedy.report.table import WIDTH, columns, drawn, listed
 from azremedy.resources import Unread
-from azremedy.scan import Diagnosis, Scan
+from azremedy.scan import Diagnosis, Scan, Unexplained
 
 COLORS = {
     Severity.BLOCKING: "bold red",
@@ -26,6 +26,8 @@ COLORS = {
 }
 
 
+SINGLE = 3
+"""Gaps of one kind and one answer that are shown one by one; of more, the first speaks for all."""
 NARROW = 90
 """Below this many columns a table's cells would be too narrow to read."""
 MAX_NAME = 24
@@ -51,8 +53,10 @@ def of(scan: Scan, width: int) -> Iterator[RenderableType]:
         yield Text()
     yield verdict(scan)
     if scan.unexplained:
-        lines = [f"{place(one.vm)}: {cause(one.failure, scan.finished)}" for one in scan.unexplained]
-        yield listed(Text("Failed for a reason that no playbook sees:", "yellow"), lines)
+        yield listed(
+            Text("Something is wrong, and no finding says what:", "yellow"),
+            [unexplained(one, scan.finished) for one in scan.unexplained],
+        )
     if scan.unread:
         yield unread(scan.unread)
     if scan.not_evaluated:
@@ -117,17 +121,23 @@ def place(vm: ArmId) -> str:
     return plain(f"{vm.group.name}/{vm.name}" if vm.group else vm.text)
 
 
+def unexplained(one: Unexplained, now: datetime) -> str:
+    return f"{place(one.vm)}: {cause(one.failure, now) if one.failure else plain(one.because)}"
+
+
 def cause(failure: Failure, now: datetime) -> str:
     """Return how long ago a backup failed, and with what."""
-    job = failure.job
-    error = job.errors[0] if job.errors else None
-    if failure.symptom and failure.symptom.code:
-        named = failure.symptom.code
-    elif error:
-        named = " ".join(str(part) for part in (error.code, error.text or error.title) if part is not None)
-    else:
-        named = "without an error"
-    return f"backup failed {age(now - job.started) if job.started else 'at an unknown time'}: {plain(named)}"
+    started = failure.job.started
+    return f"backup failed {age(now - started) if started else 'at an unknown time'}: {plain(named(failure))}"
+
+
+def named(failure: Failure) -> str:
+    """Return the name of an error, or the number and text that Azure gave it."""
+    if failure.symptom:
+        return failure.symptom.code
+    if error := failure.error:
+        return " ".join(str(part) for part in (error.code, error.text or error.title) if part is not None)
+    return "without an error"
 
 
 def age(span: timedelta) -> str:
@@ -150,16 +160,27 @@ def verdict(scan: Scan) -> Text:
         return Text("Nothing was found in what could be read; what could not stands below.", "yellow")
     if scan.unexplained:
         return Text("No known cause was found.", "yellow")
+    if set(scan.playbooks) != set(load()):
+        return Text(
+            f"Nothing was found; looked for: {', '.join(scan.playbooks)}. Other causes were not.", "yellow"
+        )
     if not scan.protected:
         return Text("Nothing was found, and no VM here is protected by Azure Backup.", "yellow")
     return Text("All good: no cause for a backup to fail was found.", "green")
 
 
 def unread(gaps: Sequence[Unread]) -> Group:
-    lines = []
+    alike: dict[tuple[str, str], list[Unread]] = {}
     for gap in gaps:
         answer = " ".join(str(part) for part in (gap.status, gap.code) if part is not None)
-        lines.append(plain(f"{gap.read} of {gap.scope}: {gap.reason}" + (f" ({answer})" if answer else "")))
+        alike.setdefault((gap.read, answer), []).append(gap)
+    lines: list[str] = []
+    for (read, answer), held in alike.items():
+        named = held if len(held) <= SINGLE else held[:1]
+        tail = f" ({answer})" if answer else ""
+        lines += [plain(f"{read} of {gap.scope}: {gap.reason}{tail}") for gap in named]
+        if len(held) > SINGLE:
+            lines.append(f"{read}: {len(held) - 1:,} more{tail}; all of them stand in the JSON")
     return listed(Text("Not read, so nothing here is known to be healthy:", "bold yellow"), lines)
 
 

@@ -44,6 +44,7 @@ class Rule:
     destinations: tuple[str, ...] = ("*",)
     destination_groups: tuple[ArmId, ...] = ()
     ports: tuple[str, ...] = ("*",)
+    source_ports: tuple[str, ...] = ("*",)
     default: bool = False
 
 

@@ -19,9 +19,21 @@ except ModuleNotFoundError as missing:
         f"The sandbox needs {missing.name}, which is not installed: pip install 'azremedy[sandbox]'"
     ) from missing
 
+from azremedy.sandbox.description import Fault, LockLag
 from azremedy.sandbox.generate import generate, planted
 from azremedy.sandbox.server import Request, Sandbox
 from azremedy.sandbox.start import embedded, reset, serve
 from azremedy.sandbox.throttle import Throttle
 
-__all__ = ["Request", "Sandbox", "Throttle", "embedded", "generate", "planted", "reset", "serve"]
+__all__ = [
+    "Fault",
+    "LockLag",
+    "Request",
+    "Sandbox",
+    "Throttle",
+    "embedded",
+    "generate",
+    "planted",
+    "reset",
+    "serve",
+]

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from azremedy.sandbox.description import LockLag
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from azremedy.arm import Json
     from azremedy.sandbox.identity import Principal
@@ -30,18 +32,46 @@ class Call:
     base: str
     body: bytes = b""
     principal: Principal | None = None
+    if_match: str | None = None
 
     @property
     def key(self) -> str:
         return self.path.lower()
 
+    @property
+    def json(self) -> Json:
+        """The body as the mapping that ARM takes; 400 for any other."""
+        try:
+            given = msgspec.json.decode(self.body)
+        except msgspec.DecodeError as error:
+            raise ArmError(
+                400, "InvalidRequestContent", f"The request content is not JSON: {error}."
+            ) from error
+        if not isinstance(given, dict):
+            raise ArmError(400, "InvalidRequestContent", "The request content must be an object.")
+        return given
+
+    @property
+    def properties(self) -> Json:
+        """The `properties` of the body."""
+        found = self.json.get("properties")
+        if not isinstance(found, dict):
+            raise ArmError(400, "InvalidRequestContent", "The request content has no 'properties'.")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What answers need: the state, and how many resources a page holds where a test wants other than Azure's."""
+    """What answers need: the state, the size of pages where it is not Azure's, and how late locks take hold."""
 
     store: Store
     page_size: int | None = None
+    lag: LockLag = field(default_factory=LockLag)
+
+    @property
+    def now(self) -> float:
+        """The second since 1970 by the sandbox's clock."""
+        return self.store.clock.now()
 
     @property
     def subscription(self) -> str:
@@ -62,16 +92,20 @@ class ArmError(Exception):
     """A request that ARM refuses, with the code and text of its error body."""
 
     def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        details: Sequence[Json] = (),
     ) -> None:
         super().__init__(message)
-        self.answer = Answer(
-            status, msgspec.json.encode({"error": {"code": code, "message": message}}), headers or {}
-        )
+        self.error: Json = {"code": code, "message": message} | ({"details": details} if details else {})
+        self.answer = Answer(status, msgspec.json.encode({"error": self.error}), headers or {})
 
 
-def ok(body: Json) -> Answer:
-    return Answer(200, msgspec.json.encode(body))
+def ok(body: Json, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, msgspec.json.encode(body), headers or {})
 
 
 def page(texts: Iterable[bytes], next_link: str | None) -> Answer:

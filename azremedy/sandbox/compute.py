@@ -1,19 +1,21 @@
-"""Bodies of Microsoft.Compute: VMs, instance views, extensions, disks, restore point collections and points."""
+"""Bodies of Microsoft.Compute: VMs, instance views, extensions and disks."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from azremedy.sandbox.description import Agent, Disk, Points
+import msgspec
+
+from azremedy.sandbox.description import Agent, Disk, Extension, Provisioning, Snapshot
 from azremedy.sandbox.ground import Ground, digits, guid
-from azremedy.sandbox.times import ago
+from azremedy.sandbox.points import collection, every_points
+from azremedy.sandbox.times import ago, lately
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from azremedy.arm import Json
-    from azremedy.sandbox.description import Extension, Policy, Vm
+    from azremedy.sandbox.description import Policy, Vm
 
 Made = tuple[str, "Json"]
 
@@ -55,6 +57,24 @@ POWER: Final = {
 }
 
 
+BROKEN: Final = "Plugin has reported a failure while it was enabled."
+BACKUP: Final = "Microsoft.Azure.RecoveryServices"
+
+
+def agent_of(vm: Vm) -> Agent:
+    return vm.agent if isinstance(vm.agent, Agent) else Agent(state=vm.agent)
+
+
+def provisioning_of(vm: Vm) -> Provisioning:
+    return (
+        vm.provisioning if isinstance(vm.provisioning, Provisioning) else Provisioning(state=vm.provisioning)
+    )
+
+
+def snapshot_of(vm: Vm) -> Snapshot:
+    return vm.snapshot if isinstance(vm.snapshot, Snapshot) else Snapshot(state=vm.snapshot)
+
+
 def vm_resources(ground: Ground, vm: Vm, policy: Policy | None) -> Iterator[Made]:
     """Make a VM with all that Compute keeps of it."""
     id_ = ground.vm(vm, upper=True)
@@ -92,7 +112,7 @@ def model(ground: Ground, vm: Vm) -> Json:
         "location": ground.location,
         "properties": {
             "hardwareProfile": {"vmSize": vm.size},
-            "provisioningState": vm.provisioning,
+            "provisioningState": provisioning_of(vm).state,
             "vmId": guid(ground.vm(vm)),
             "storageProfile": {
                 "imageReference": IMAGE[vm.os],
@@ -186,17 +206,45 @@ def disk_resource(ground: Ground, vm: Vm, disk: Disk | None) -> Made:
 
 
 def listed(vm: Vm) -> tuple[Extension, ...]:
-    """Return the extensions that ARM lists: never Backup's, which the instance view alone shows."""
-    return vm.extensions
+    """Return the extensions that ARM lists; on managed disks Backup's is mostly one that the agent alone reports."""
+    snapshot = snapshot_of(vm)
+    if vm.backup is None or snapshot.state == "absent" or not (snapshot.listed or vm.unmanaged):
+        return vm.extensions
+    return (*vm.extensions, backup_extension(vm, snapshot))
+
+
+def backup_extension(vm: Vm, snapshot: Snapshot) -> Extension:
+    state, message = {
+        "ready": ("Succeeded", ""),
+        "failed": ("Failed", BROKEN),
+        "stuck": ("Deleting", "Plugin is being removed."),
+    }[snapshot.state]
+    kind = "VMSnapshot" if vm.os == "Windows" else "VMSnapshotLinux"
+    version = "1.0.91.0" if vm.os == "Windows" else "1.0.9219.0"
+    return msgspec.convert(
+        {
+            "name": kind,
+            "publisher": BACKUP,
+            "type": kind,
+            "version": version,
+            "state": state,
+            "message": message,
+        },
+        Extension,
+    )
 
 
 def extension_resource(ground: Ground, vm: Vm, extension: Extension) -> Made:
     id_ = f"{ground.vm(vm, upper=True)}/extensions/{extension.name}"
-    return id_, {
+    return id_, extension_body(id_, ground.location, extension)
+
+
+def extension_body(id_: str, location: str, extension: Extension) -> Json:
+    return {
         "name": extension.name,
         "id": id_,
         "type": "Microsoft.Compute/virtualMachines/extensions",
-        "location": ground.location,
+        "location": location,
         "properties": {
             "autoUpgradeMinorVersion": True,
             "provisioningState": extension.state,
@@ -213,10 +261,10 @@ def status(code: str, level: str, display: str, message: str | None = None, time
     return body | ({"message": message} if message else {}) | ({"time": time} if time else {})
 
 
-def view(vm: Vm) -> Json:
-    """Return a VM's instance view: what it reports of itself, as far as it runs."""
+def view(vm: Vm, since: float = 0) -> Json:
+    """Return a VM's instance view: what it reports of itself, as far as it runs; its agent is up `since` then."""
     changed = ago(days=30, form="f")
-    state = vm.provisioning.lower()
+    state = provisioning_of(vm).state.lower()
     level = "Error" if state == "failed" else "Info"
     code = f"ProvisioningState/{state}" + ("/VMExtensionProvisioningError" if state == "failed" else "")
     message = "One or more extensions failed to provision." if state == "failed" else None
@@ -225,36 +273,36 @@ def view(vm: Vm) -> Json:
         "bootDiagnostics": {},
         "hyperVGeneration": "V2",
         "statuses": [
-            status(code, level, f"Provisioning {vm.provisioning.lower()}", message, changed),
+            status(code, level, f"Provisioning {state}", message, changed),
             status(f"PowerState/{vm.power}", "Info", POWER[vm.power]),
         ],
     }
     if vm.power == "running":
         name, version = SYSTEM[vm.os]
         body |= {"computerName": vm.name[:15], "osName": name, "osVersion": version}
-        if found := agent(vm):
+        if found := agent(vm, since):
             body["vmAgent"] = found
-        if vm.extensions:
-            body["extensions"] = [extension_view(one) for one in vm.extensions]
+        if shown := listed(vm):
+            body["extensions"] = [extension_view(one) for one in shown]
     return body
 
 
-def agent(vm: Vm) -> Json | None:
+def agent(vm: Vm, since: float) -> Json | None:
     """Return what the VM agent says, or None where there is none."""
-    given = vm.agent if isinstance(vm.agent, Agent) else Agent(state=vm.agent)
+    given = agent_of(vm)
     if given.state == "absent":
         return None
     if given.state == "not-ready":
         text = "VM status blob is found but not yet populated."
-        said = status("ProvisioningState/Unavailable", "Warning", "Not Ready", text, ago(minutes=1, form="s"))
+        said = status("ProvisioningState/Unavailable", "Warning", "Not Ready", text, lately())
         return {"vmAgentVersion": "Unknown", "statuses": [said]}
-    age = STALE if given.state == "stale" else 1 / 60
+    time = ago(hours=STALE, form="s") if given.state == "stale" else lately(since)
     said = status(
         "ProvisioningState/succeeded",
         "Info",
         "Ready",
         "GuestAgent is running and processing the extensions.",
-        ago(hours=age, form="s"),
+        time,
     )
     return {
         "vmAgentVersion": given.version or VERSION[vm.os],
@@ -275,21 +323,14 @@ def handlers(vm: Vm) -> list[Json]:
         }
         for one in vm.extensions
     ]
-    if vm.backup is None or vm.snapshot == "absent":
+    snapshot = snapshot_of(vm)
+    if vm.backup is None or snapshot.state == "absent":
         return found
-    kind = "VMSnapshot" if vm.os == "Windows" else "VMSnapshotLinux"
-    said = {
-        "ready": handler_status(""),
-        "failed": handler_status("Plugin has reported a failure while it was enabled."),
-        "stuck": status(
-            "ProvisioningState/transitioning", "Warning", "Not Ready", "Plugin is being removed."
-        ),
-    }[vm.snapshot]
-    backup = {
-        "type": f"Microsoft.Azure.RecoveryServices.{kind}",
-        "typeHandlerVersion": "1.0.91.0" if vm.os == "Windows" else "1.0.9219.0",
-        "status": said,
-    }
+    shown = backup_extension(vm, snapshot)
+    said = handler_status(shown.message)
+    if snapshot.state == "stuck":
+        said = status("ProvisioningState/transitioning", "Warning", "Not Ready", shown.message)
+    backup = {"type": f"{BACKUP}.{shown.type}", "typeHandlerVersion": shown.version, "status": said}
     return [*found, backup]
 
 
@@ -310,69 +351,3 @@ def extension_view(extension: Extension) -> Json:
         "typeHandlerVersion": extension.version,
         "statuses": [said],
     }
-
-
-def every_points(vm: Vm, policy: Policy | None) -> tuple[Points, ...]:
-    """Return the points of a VM; a protected one that says nothing has those its policy keeps, and one more."""
-    if isinstance(vm.points, Points):
-        return (vm.points,)
-    if vm.points is not None:
-        return vm.points
-    if vm.backup is None or policy is None or vm.backup.completed is None or vm.backup.soft_deleted:
-        return ()
-    return (Points(count=policy.instant_days + 1, newest=vm.backup.completed),)
-
-
-def collection(ground: Ground, vm: Vm, points: Points, policy: Policy | None) -> Iterator[Made]:
-    """Make a restore point collection with its points."""
-    group, name = collection_place(ground, vm, points, policy)
-    id_ = ground.id(group.upper(), "Microsoft.Compute/restorePointCollections", name)
-    yield (
-        id_,
-        {
-            "name": name,
-            "id": id_,
-            "type": "Microsoft.Compute/restorePointCollections",
-            "location": ground.location,
-            "properties": {
-                "source": {"id": ground.vm(vm), "location": ground.location},
-                "restorePointCollectionId": guid(id_),
-                "provisioningState": "Succeeded",
-            },
-        },
-    )
-    crash = policy is not None and policy.consistency == "crash"
-    seeded = datetime.now(UTC)
-    for index in range(points.count):
-        age = points.newest + index * points.every
-        point = f"AzureBackup_{seeded - timedelta(hours=age):%Y%m%d_%H%M%S}_{index:03d}"
-        yield (
-            f"{id_}/restorePoints/{point}",
-            {
-                "name": point,
-                "id": f"{id_}/restorePoints/{point}",
-                "type": "Microsoft.Compute/restorePointCollections/restorePoints",
-                "properties": {
-                    "sourceMetadata": {
-                        "vmId": guid(ground.vm(vm)),
-                        "hardwareProfile": {"vmSize": vm.size},
-                        "location": ground.location,
-                    },
-                    "provisioningState": "Succeeded",
-                    "consistencyMode": "CrashConsistent" if crash else "ApplicationConsistent",
-                    "timeCreated": ago(hours=age, form="f"),
-                },
-            },
-        )
-
-
-def collection_place(ground: Ground, vm: Vm, points: Points, policy: Policy | None) -> tuple[str, str]:
-    """Return the group and the name of a collection of points."""
-    if points.collection:
-        return points.group or vm.group, points.collection
-    if points.legacy:
-        return vm.group, f"AzureBackup_{vm.name}"
-    service = f"AzureBackupRG_{ground.location}_1"
-    if policy and policy.group_prefix:
-        service = f"{policy.group_prefix}1{policy.group_suffix or ''}"
-    return points.group or service, f"AzureBackup_{vm.name}_{digits(ground.vm(vm))}"

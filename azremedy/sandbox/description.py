@@ -1,5 +1,5 @@
 """
-An estate in a few words: what stands in an estate's YAML, and how it is read.
+An estate in a few words: what stands in an estate's YAML.
 
 Every member below is a key of the file; what has a default may be left out. `estates/demo.yaml` uses nearly all of
 them. Things are named by name: a VM's vault, its NSG, a lock's target. Where two resources share a name (two VMs of
@@ -8,33 +8,26 @@ one name in two groups), `group/name` tells them apart. Ages are hours, sizes Gi
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from difflib import get_close_matches
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
 import msgspec
-import yaml
-
-from azremedy.errors import AzremedyError
-from azremedy.sandbox.failures import FAILURES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from importlib.resources.abc import Traversable
-
-    from azremedy.arm import Json
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=90, pattern=r"\A[^/?#%\\]+\Z")]
 Hours = Annotated[float, msgspec.Meta(ge=0)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=1_048_576)]
 
-S = TypeVar("S", bound=msgspec.Struct)
+Role = Literal[
+    "Owner",
+    "Contributor",
+    "Reader",
+    "User Access Administrator",
+    "Backup Operator",
+    "Virtual Machine Contributor",
+    "Network Contributor",
+]
 
 
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A mapping in an estate's description. A key that none of these names is an error."""
 
 
@@ -45,13 +38,26 @@ class Subscription(Part, frozen=True):
     )
 
 
+class Assignment(Part, frozen=True):
+    """A role at a scope: `subscription`, the name of a group, or of a resource."""
+
+    role: Role
+    scope: str = "subscription"
+
+
 class Identity(Part, frozen=True):
-    """Who may sign in besides the owner. `cannot_read` names resources or groups that answer 403."""
+    """
+    Who may sign in besides the owner.
+
+    Everybody may read, but what `cannot_read` names (resources or groups) answers 403; what may be written is a
+    matter of roles: `role` at the subscription, or `roles` in its place.
+    """
 
     name: Name
     client_id: str
     secret: str
-    role: Literal["Owner", "Contributor", "Reader"] = "Reader"
+    role: Role = "Reader"
+    roles: tuple[Assignment, ...] = ()
     cannot_read: tuple[str, ...] = ()
 
 
@@ -131,6 +137,27 @@ class Lock(Part, frozen=True):
     owners: tuple[str, ...] = ()
 
 
+class LockLag(Part, frozen=True):
+    """For how many seconds a lifted lock still holds, and one that was placed is not found."""
+
+    lifted: Annotated[float, msgspec.Meta(ge=0)] = 0
+    placed: Annotated[float, msgspec.Meta(ge=0)] = 0
+
+
+class AdminRule(Part, frozen=True):
+    """A rule of Azure Virtual Network Manager, which comes before every NSG; `vnets` are those it applies to (all)."""
+
+    name: Name
+    access: Literal["Allow", "AlwaysAllow", "Deny"]
+    priority: Annotated[int, msgspec.Meta(ge=1, le=4096)]
+    direction: Literal["Outbound", "Inbound"] = "Outbound"
+    to: tuple[str, ...] | str = "*"
+    source: tuple[str, ...] | str = "*"
+    ports: tuple[str, ...] | str = "0-65535"
+    protocol: Literal["Any", "Tcp", "Udp", "Icmp"] = "Any"
+    vnets: tuple[str, ...] = ()
+
+
 class Disk(Part, frozen=True):
     """A data disk. `unmanaged` disks are blobs and have no resource of their own."""
 
@@ -151,11 +178,35 @@ class Nic(Part, frozen=True):
     public_ip: bool = False
 
 
-class Agent(Part, frozen=True):
-    """`stale` still says Ready, hours ago; `absent` never reported. Without a version it is a current one."""
+AgentState = Literal["ready", "not-ready", "stale", "absent"]
+Provisioned = Literal["Succeeded", "Failed", "Updating", "Creating", "Deleting"]
+SnapshotState = Literal["ready", "failed", "stuck", "absent"]
 
-    state: Literal["ready", "not-ready", "stale", "absent"] = "ready"
+
+class Agent(Part, frozen=True):
+    """
+    `stale` still says Ready, hours ago; `absent` never reported. Without a version it is a current one.
+
+    `back_after` is the mildest means that brings a silent agent back: a stronger one does, too.
+    """
+
+    state: AgentState = "ready"
     version: str | None = None
+    back_after: Literal["reapply", "restart", "redeploy", "never"] = "restart"
+
+
+class Provisioning(Part, frozen=True):
+    """The state of the VM itself, and the mildest means that cures it where it is Failed."""
+
+    state: Provisioned = "Succeeded"
+    cured_by: Literal["reapply", "restart", "redeploy", "never"] = "reapply"
+
+
+class Snapshot(Part, frozen=True):
+    """Backup's own extension. ARM lists it on VMs with unmanaged disks, and where it is `listed`."""
+
+    state: SnapshotState = "ready"
+    listed: bool = False
 
 
 class Extension(Part, frozen=True):
@@ -174,7 +225,8 @@ class Points(Part, frozen=True):
     Restore points of a VM, the newest `newest` hours old and `every` hours apart.
 
     Azure Backup's lie in `group` (default: the group that the policy names, or the service's own); `legacy` is the
-    collection of 2018 in the VM's group. `collection` is a collection of the customer's own.
+    collection of 2018 in the VM's group. `collection` is a collection of the customer's own. `timeouts` is how often
+    its deletion times out before it succeeds.
     """
 
     count: Annotated[int, msgspec.Meta(ge=0, le=600)]
@@ -183,10 +235,17 @@ class Points(Part, frozen=True):
     group: Name | None = None
     legacy: bool = False
     collection: Name | None = None
+    timeouts: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Failed(Part, frozen=True):
-    """A failed backup. `code` is the symbolic name of the documents; what is served is its number and text."""
+    """
+    A failed backup. `code` is the symbolic name of the documents; what is served is its number and text.
+
+    It also says what nothing else shows: `ExtensionSnapshotFailedNoNetwork`, that the VM takes its snapshots from
+    inside and so needs the way to Storage; `UserErrorVmNotInDesirableState` of a VM that is stopped, that the service
+    does not take it as it is; `UserErrorUnsupportedDiskSize`, that it takes no disk over 1023 GiB here.
+    """
 
     code: str
     hours_ago: Hours = 8
@@ -194,7 +253,11 @@ class Failed(Part, frozen=True):
 
 
 class Backup(Part, frozen=True):
-    """A VM's protection. `completed` is the age of the last completed backup in hours, null for none."""
+    """
+    A VM's protection. `completed` is the age of the last completed backup in hours, null for none.
+
+    `instant_only` is how many of the newest recovery points have no copy in the vault yet.
+    """
 
     vault: str
     policy: str
@@ -210,6 +273,7 @@ class Backup(Part, frozen=True):
     soft_deleted: bool = False
     completed: Hours | None = 8
     failed: Failed | None = None
+    instant_only: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class Vm(Part, frozen=True):
@@ -220,17 +284,38 @@ class Vm(Part, frozen=True):
     os: Literal["Windows", "Linux"] = "Windows"
     size: str = "Standard_D2s_v5"
     power: Literal["running", "stopped", "deallocated", "starting", "stopping", "deallocating"] = "running"
-    provisioning: Literal["Succeeded", "Failed", "Updating", "Creating", "Deleting"] = "Succeeded"
+    provisioning: Provisioning | Provisioned = "Succeeded"
     os_disk: Size = 127
     unmanaged: bool = False
     disks: tuple[Disk, ...] = ()
     nic: Nic = Nic()
-    agent: Agent | Literal["ready", "not-ready", "stale", "absent"] = "ready"
-    snapshot: Literal["ready", "failed", "stuck", "absent"] = "ready"
+    agent: Agent | AgentState = "ready"
+    snapshot: Snapshot | SnapshotState = "ready"
     extensions: tuple[Extension, ...] = ()
     extension_operations: bool = True
     points: tuple[Points, ...] | Points | None = None
     backup: Backup | None = None
+
+
+class Fault(Part, frozen=True):
+    """
+    What goes wrong with requests, on purpose.
+
+    `match` is searched in `METHOD /path`, without case. It strikes from the `nth` such request on (counted from 1),
+    `times` times, null for ever: `status` answers so, with this `code` and text, before anything is done;
+    `drop-before` closes the connection instead of doing anything, `drop-after` does it and then closes;
+    `slow` waits `seconds` first, and `truncate` sends half of the answer.
+    """
+
+    match: str
+    kind: Literal["status", "drop-before", "drop-after", "slow", "truncate"] = "status"
+    nth: Annotated[int, msgspec.Meta(ge=1)] = 1
+    times: Annotated[int, msgspec.Meta(ge=1)] | None = 1
+    status: Annotated[int, msgspec.Meta(ge=100, le=599)] = 503
+    code: str = "ServiceUnavailable"
+    body: str = "The sandbox was asked to fail here."
+    retry_after: float | None = None
+    seconds: Annotated[float, msgspec.Meta(ge=0)] = 1.0
 
 
 class Estate(Part, frozen=True):
@@ -244,134 +329,9 @@ class Estate(Part, frozen=True):
     nsgs: tuple[Nsg, ...] = ()
     route_tables: tuple[RouteTable, ...] = ()
     vnets: tuple[Vnet, ...] = ()
+    admin_rules: tuple[AdminRule, ...] = ()
     locks: tuple[Lock, ...] = ()
+    lock_lag: LockLag = LockLag()
     vms: tuple[Vm, ...] = ()
+    faults: tuple[Fault, ...] = ()
     planted: tuple[tuple[str, str], ...] = ()
-
-
-LISTS: Mapping[str, tuple[str, type[Part]]] = {
-    "identities": ("identity", Identity),
-    "vaults": ("vault", Vault),
-    "nsgs": ("NSG", Nsg),
-    "route_tables": ("route table", RouteTable),
-    "vnets": ("VNet", Vnet),
-    "locks": ("lock", Lock),
-    "vms": ("VM", Vm),
-}
-"""The sections that are lists, with the word for one element in an error."""
-
-
-def named(estate: str | Path | Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """
-    Return an estate's name for people, and what stands in it, not yet checked.
-
-    `estate` is the name of a shipped estate (`demo`), a YAML file, or a description in memory.
-    """
-    if isinstance(estate, Mapping):
-        return "the estate", estate
-    file = Path(estate)
-    source = shipped(str(estate)) if is_shipped(str(estate)) else file
-    try:
-        text = source.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise AzremedyError(f"The estate '{estate}' cannot be read: {reason}.") from error
-    return f"estate {file.name}", parse(text, file.name)
-
-
-def shipped(name: str) -> Traversable:
-    return files("azremedy.sandbox").joinpath("estates", f"{name}.yaml")
-
-
-def is_shipped(name: str) -> bool:
-    """Whether an estate of this name comes with azremedy."""
-    return bool(re.fullmatch(r"[a-z-]+", name)) and shipped(name).is_file()
-
-
-def parse(text: str, name: str) -> Mapping[str, Any]:
-    """Return the mapping that a YAML text holds."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        line = f", line {place.line + 1}" if place else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise AzremedyError(f"The estate {name} is not YAML{line}: {problem}.") from error
-    if not isinstance(content, Mapping):
-        raise AzremedyError(f"The estate {name} must be a mapping with keys such as 'vaults' and 'vms'.")
-    return content
-
-
-def checked(content: Mapping[str, Any], where: str) -> Estate:
-    """Return a description that makes sense. Anything wrong in it is an `AzremedyError` of one sentence."""
-    for key in content:
-        if key not in Estate.__struct_fields__:
-            raise AzremedyError(
-                f"In {where}, '{key}' is no section{guess(str(key), Estate.__struct_fields__)}."
-            )
-    for section, (word, struct) in LISTS.items():
-        elements = content.get(section) or ()
-        if not isinstance(elements, list | tuple):
-            raise AzremedyError(f"In {where}, '{section}' must be a list.")
-        for number, element in enumerate(elements, 1):
-            name = element.get("name") if isinstance(element, Mapping) else None
-            convert(element, struct, f"In {where}, {word} " + (f"'{name}'" if name else f"number {number}"))
-    whole = convert(
-        {key: value for key, value in content.items() if value is not None}, Estate, f"In {where}"
-    )
-    check(whole, where)
-    return whole
-
-
-def convert(value: Json, struct: type[S], where: str) -> S:
-    try:
-        return msgspec.convert(value, struct)
-    except msgspec.ValidationError as error:
-        raise AzremedyError(f"{where}: {sentence(str(error))}.") from None
-
-
-def sentence(problem: str) -> str:
-    """Return what msgspec says of a value in the words of an estate, with the nearest right one."""
-    text, _, path = problem.partition(" - at `$")
-    place = path.rstrip("`").replace("[...]", "").strip(".")
-    inside = f" in '{place}'" if place else ""
-    if found := re.fullmatch(r"Object contains unknown field `(.*)`", text):
-        return f"'{found[1]}'{inside} is no key{guess(found[1], set(field_names()))}"
-    if found := re.fullmatch(r"Invalid enum value '(.*)'", text):
-        return f"'{place}' cannot be '{found[1]}'{guess(found[1], set(literals()))}"
-    if found := re.fullmatch(r"Object missing required field `(.*)`", text):
-        return f"'{found[1]}'{inside} is missing"
-    return f"{text[:1].lower()}{text[1:]}{inside}"
-
-
-def guess(word: str, right: Iterable[str]) -> str:
-    """Return the right word that a wrong one looks like, as a question for the end of a sentence."""
-    near = get_close_matches(word, list(right), 1, 0.6)
-    return f" (did you mean '{near[0]}'?)" if near else ""
-
-
-def field_names() -> Iterator[str]:
-    for struct in Part.__subclasses__():
-        yield from struct.__struct_fields__
-
-
-def literals() -> Iterator[str]:
-    for struct in Part.__subclasses__():
-        for field in msgspec.structs.fields(struct):
-            for part in (field.type, *get_args(field.type)):
-                yield from (one for one in get_args(part) if isinstance(one, str))
-
-
-def check(estate: Estate, where: str) -> None:
-    """Refuse what is well formed but makes no sense: codes that nobody documents, names used twice."""
-    seen: set[tuple[str, str]] = set()
-    for vm in estate.vms:
-        place = vm.group.lower(), vm.name.lower()
-        if place in seen:
-            raise AzremedyError(f"In {where}, VM '{vm.name}' stands twice in group '{vm.group}'.")
-        seen.add(place)
-        failed = vm.backup.failed if vm.backup else None
-        if failed and failed.code not in FAILURES:
-            raise AzremedyError(
-                f"In {where}, VM '{vm.name}': '{failed.code}' is no known code{guess(failed.code, FAILURES)}."
-            )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from azremedy.errors import AzremedyError
-from azremedy.sandbox.description import guess
+from azremedy.sandbox.reading import guess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

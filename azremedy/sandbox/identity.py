@@ -25,13 +25,21 @@ LIFETIME = 3600
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A role that somebody has at a scope, lower-cased, and below it."""
+
+    role: str
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """An identity: `cannot_read` are the lower-cased scopes that it is refused, with everything below them."""
 
     client_id: str
     secret: str
     object_id: str
-    role: str = "Owner"
+    roles: tuple[Held, ...] = ()
     cannot_read: tuple[str, ...] = ()
 
     def may_read(self, key: str) -> bool:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from azremedy.arm import Json
-    from azremedy.sandbox.description import Nsg, Route, RouteTable, Subnet, Vm, Vnet
+    from azremedy.sandbox.description import AdminRule, Nsg, Route, RouteTable, Subnet, Vm, Vnet
 
 NSG: Final = "Microsoft.Network/networkSecurityGroups"
 VNET: Final = "Microsoft.Network/virtualNetworks"
@@ -207,3 +207,39 @@ def nic(ground: Ground, vm: Vm, subnet_: str | None, number: int) -> tuple[str, 
     if vm.nic.nsg:
         properties["networkSecurityGroup"] = {"id": ground.nsg(vm.nic.nsg, f"VM '{vm.name}'")}
     return id_, resource(ground, id_, NIC, properties)
+
+
+def admin_rule(ground: Ground, rule_: AdminRule) -> Json:
+    """Return an admin rule with the lower-cased ids of the networks that it applies to; none are all."""
+    nets = {one.name.lower(): ground.id(one.group, VNET, one.name).lower() for one in ground.estate.vnets}
+    user = f"admin rule '{rule_.name}'"
+    properties = {
+        "access": rule_.access,
+        "priority": rule_.priority,
+        "direction": rule_.direction,
+        "protocol": rule_.protocol,
+        "sources": [prefix(one) for one in several(rule_.source)],
+        "destinations": [prefix(one) for one in several(rule_.to)],
+        "sourcePortRanges": ["0-65535"],
+        "destinationPortRanges": several(rule_.ports),
+        "provisioningState": "Succeeded",
+    }
+    manager = ground.id("network", "Microsoft.Network/networkManagers", "manager")
+    return {
+        "vnets": [ground.find("VNet", nets, one, user) for one in rule_.vnets],
+        "body": {
+            "id": f"{manager}/securityAdminConfigurations/admin/ruleCollections/all/rules/{rule_.name}",
+            "kind": "Custom",
+            "configurationDescription": "",
+            "properties": properties,
+        },
+    }
+
+
+def several(value: str | tuple[str, ...]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def prefix(text: str) -> Json:
+    tag = not text[:1].isdigit() and text != "*"
+    return {"addressPrefix": text, "addressPrefixType": "ServiceTag" if tag else "IPPrefix"}

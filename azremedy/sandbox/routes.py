@@ -12,7 +12,21 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from azremedy.arm import ArmId
-from azremedy.sandbox import filters, views
+from azremedy.sandbox import (
+    copies,
+    filters,
+    locks,
+    machines,
+    operations,
+    protection,
+    rights,
+    rules,
+    views,
+    writes,
+)
+from azremedy.sandbox import (
+    jobs as backup_jobs,
+)
 from azremedy.sandbox.answers import Answer, ArmError, not_found, ok, page
 from azremedy.sandbox.pages import PAGE, cut, listing
 
@@ -27,7 +41,10 @@ COLLECTION: Final = "microsoft.compute/restorepointcollections"
 VAULT: Final = "microsoft.recoveryservices/vaults"
 ITEM: Final = f"{VAULT}/backupfabrics/protectioncontainers/protecteditems"
 JOB: Final = f"{VAULT}/backupjobs"
-LOCK: Final = "microsoft.authorization/locks"
+COMPUTE: Final = "microsoft.compute"
+NETWORK: Final = "microsoft.network"
+RULE: Final = f"{NETWORK}/networksecuritygroups/securityrules"
+ADMIN_RULES: Final = "listnetworkmanagereffectivesecurityadminrules"
 
 PAGES: Final = {VM: 200, ITEM: 200, JOB: 200}
 """How many resources Azure puts on a page, where it is not `PAGE`."""
@@ -58,18 +75,6 @@ NESTED: Final = {
 }
 """Types that stand in a property of their parent."""
 
-SPELLING: Final = {
-    "virtualmachines": "virtualMachines",
-    "restorepointcollections": "restorePointCollections",
-    "networkinterfaces": "networkInterfaces",
-    "networksecuritygroups": "networkSecurityGroups",
-    "virtualnetworks": "virtualNetworks",
-    "routetables": "routeTables",
-    "backupprotecteditems": "backupProtectedItems",
-    "backupjobs": "backupJobs",
-    "backuppolicies": "backupPolicies",
-}
-
 
 def answer(arm: Arm, call: Call) -> Answer:
     """Return what ARM answers, or raise `ArmError`."""
@@ -87,22 +92,26 @@ def answer(arm: Arm, call: Call) -> Answer:
     group = ArmId(call.path).group
     if group and group.key not in arm.store:
         raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{group.name}' could not be found.")
-    if special := SPECIAL.get(ArmId(call.path).type):
+    type_ = ArmId(call.path).type
+    if (write := WRITES.get((call.method, type_))) and (call.method == "POST") != names_one(call):
+        return written(arm, call, write)
+    if special := SPECIAL.get(type_):
         return special(arm, call)
     only_get(call)
     return plain(arm, call)
 
 
-def action(call: Call) -> str:
-    """Return the RBAC action that a request needs, as `AuthorizationFailed` names it."""
-    type_ = ArmId(call.path).type
-    if not type_:
-        return "Microsoft.Resources/subscriptions/resourceGroups/read"
-    namespace, *rest = type_.split("/")
-    provider = {"recoveryservices": "RecoveryServices"}.get(
-        namespace.removeprefix("microsoft."), namespace.removeprefix("microsoft.").capitalize()
-    )
-    return "/".join([f"Microsoft.{provider}", *(SPELLING.get(one, one) for one in rest), "read"])
+def written(arm: Arm, call: Call, write: Callable[[Arm, Call], Answer]) -> Answer:
+    """Carry out a write that the caller's roles allow and no lock forbids: wholly, or not at all."""
+    rights.require(call)
+    locks.enforce(arm, call)
+    try:
+        with arm.store.writing():
+            return write(arm, call)
+    except (TypeError, LookupError, AttributeError, ValueError) as error:
+        raise ArmError(
+            400, "InvalidRequestContent", f"The request content is not what this address takes: {error!r}."
+        ) from error
 
 
 def only_get(call: Call) -> None:
@@ -221,31 +230,6 @@ def nested(arm: Arm, call: Call, member: str) -> Answer:
     return ok(found[0])
 
 
-def locks(arm: Arm, call: Call) -> Answer:
-    """Answer a lock, or the locks at a scope: its own, those it inherits and those below it."""
-    only_get(call)
-    if names_one(call):
-        return one(arm, call, LOCK)
-    scope = ArmId(call.key).scope
-    if scope.key not in arm.store:
-        raise not_found(str(ArmId(call.path).scope))
-    below = "atscope()" not in call.query.get("$filter", "").lower()
-    held = [
-        key
-        for key in arm.store.keys(LOCK)
-        if (place := ArmId(key).scope).covers(scope) or (below and scope.covers(place))
-    ]
-    return listing(arm, call, held)
-
-
-def permissions(_arm: Arm, call: Call) -> Answer:
-    """Answer what the caller may do at a scope."""
-    only_get(call)
-    owner = call.principal is None or call.principal.role == "Owner"
-    allowed = {"actions": ["*"] if owner else ["*/read"], "notActions": []}
-    return ok({"value": [{**allowed, "dataActions": [], "notDataActions": []}], "nextLink": None})
-
-
 def instance_view(arm: Arm, call: Call) -> Answer:
     only_get(call)
     if call.key not in arm.store:
@@ -277,14 +261,6 @@ def jobs(arm: Arm, call: Call) -> Answer:
         key for key in arm.store.keys(JOB, vault) if filters.job_fits(body_of(arm, key)["properties"], terms)
     ]
     return listing(arm, call, keys, "list", views.job_in_list, size=PAGES[JOB])
-
-
-def recovery_points(arm: Arm, call: Call) -> Answer:
-    only_get(call)
-    if names_one(call):
-        raise not_found(call.path)
-    item = existing(arm, call.path.rpartition("/")[0])
-    return ok({"value": views.recovery_points(body_of(arm, item))})
 
 
 def service_tags(arm: Arm, call: Call) -> Answer:
@@ -367,13 +343,49 @@ def body_of(arm: Arm, key: str) -> Json:
     return arm.store.get(key)
 
 
+def read_only(answering: Callable[[Arm, Call], Answer]) -> Callable[[Arm, Call], Answer]:
+    """Let a GET be answered so, and any other method be refused."""
+
+    def guarded(arm: Arm, call: Call) -> Answer:
+        only_get(call)
+        return answering(arm, call)
+
+    return guarded
+
+
 SPECIAL: Final[Mapping[str, Callable[[Arm, Call], Answer]]] = {
-    LOCK: locks,
-    "microsoft.authorization/permissions": permissions,
+    locks.TYPE: read_only(locks.get),
+    "microsoft.authorization/permissions": read_only(rights.permissions),
+    f"{COMPUTE}/locations/operations": read_only(operations.status),
+    f"{NETWORK}/locations/operations": read_only(operations.status),
+    f"{NETWORK}/locations/operationresults": read_only(operations.result),
+    f"{ITEM}/operationsstatus": read_only(operations.status),
+    f"{ITEM}/operationresults": read_only(operations.result),
+    f"{ITEM}/recoverypoints": read_only(copies.recovery_points),
     f"{VM}/instanceview": instance_view,
     f"{VAULT}/backupprotecteditems": items,
     JOB: jobs,
-    f"{ITEM}/recoverypoints": recovery_points,
-    "microsoft.network/locations/servicetags": service_tags,
+    f"{NETWORK}/locations/servicetags": service_tags,
     "microsoft.recoveryservices/locations/backupstatus": backup_status,
+}
+
+WRITES: Final[Mapping[tuple[str, str], Callable[[Arm, Call], Answer]]] = {
+    ("PUT", locks.TYPE): locks.put,
+    ("DELETE", locks.TYPE): locks.delete,
+    ("PUT", VM): writes.put_vm,
+    ("PATCH", VM): writes.put_vm,
+    ("DELETE", f"{VM}/extensions"): writes.delete_extension,
+    ("PUT", f"{COMPUTE}/disks"): writes.put_disk,
+    ("DELETE", f"{COMPUTE}/disks"): writes.delete_disk,
+    ("DELETE", COLLECTION): writes.delete_collection,
+    ("DELETE", f"{COLLECTION}/restorepoints"): writes.delete_point,
+    ("PUT", RULE): rules.put,
+    ("PATCH", RULE): rules.put,
+    ("DELETE", RULE): rules.delete,
+    ("POST", f"{NETWORK}/networkinterfaces/{ADMIN_RULES}"): rules.admin_rules,
+    ("POST", f"{NETWORK}/virtualnetworks/{ADMIN_RULES}"): rules.admin_rules,
+    ("PUT", ITEM): protection.put,
+    ("POST", f"{ITEM}/backup"): backup_jobs.trigger,
+    ("POST", f"{JOB}/cancel"): backup_jobs.cancel,
+    **{("POST", f"{VM}/{verb}"): machines.act for verb in machines.SECONDS},
 }

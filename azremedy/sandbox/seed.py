@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from azremedy.arm import ArmId
 from azremedy.errors import AzremedyError
-from azremedy.sandbox import backup, compute, network
-from azremedy.sandbox.description import guess
+from azremedy.sandbox import backup, compute, copies, machines, network, points, rules, writes
+from azremedy.sandbox.description import Assignment
 from azremedy.sandbox.ground import Ground, guid
-from azremedy.sandbox.identity import CLIENT_ID, CLIENT_SECRET, TENANT, Principal
+from azremedy.sandbox.identity import CLIENT_ID, CLIENT_SECRET, TENANT, Held, Principal
+from azremedy.sandbox.reading import guess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from azremedy.arm import Json
-    from azremedy.sandbox.description import Estate, Lock, Policy, Vault, Vm
+    from azremedy.sandbox.description import Estate, Identity, Lock, Policy, Vault, Vm
 
 
 def resources(estate: Estate, where: str) -> Mapping[str, Json]:
@@ -179,12 +182,14 @@ def subscription(ground: Ground) -> tuple[str, Json]:
 def principals(estate: Estate, where: str) -> Sequence[Principal]:
     """Return who may sign in: the owner that every sandbox has, and the identities of the description."""
     ground = Ground(estate, where)
-    scopes = (
-        known_scopes(ground, dict(everything(ground)))
-        if any(one.cannot_read for one in estate.identities)
-        else {}
-    )
-    owner = Principal(CLIENT_ID, CLIENT_SECRET, guid(CLIENT_ID))
+    owner = Principal(CLIENT_ID, CLIENT_SECRET, guid(CLIENT_ID), (Held("Owner", ground.root),))
+    if not estate.identities:
+        return [owner]
+    scopes = known_scopes(ground, dict(everything(ground)))
+
+    def scope(name: str, one: Identity) -> str:
+        return ground.find("subscription, group or resource", scopes, name, f"identity '{one.name}'").lower()
+
     return [
         owner,
         *(
@@ -192,14 +197,33 @@ def principals(estate: Estate, where: str) -> Sequence[Principal]:
                 one.client_id,
                 one.secret,
                 guid(one.client_id),
-                one.role,
                 tuple(
-                    ground.find(
-                        "subscription, group or resource", scopes, name, f"identity '{one.name}'"
-                    ).lower()
-                    for name in one.cannot_read
+                    Held(held.role, scope(held.scope, one)) for held in one.roles or [Assignment(one.role)]
                 ),
+                tuple(scope(name, one) for name in one.cannot_read),
             )
             for one in estate.identities
         ),
     ]
+
+
+def notes(estate: Estate, where: str, made: Mapping[str, Json]) -> Iterator[tuple[str, str, Json]]:
+    """Yield what no client sees of an estate: how its VMs behave, and where their points and copies lie."""
+    ground = Ground(estate, where)
+    held: dict[str, list[str]] = defaultdict(list)
+    for id_ in made:
+        collection, found, _ = id_.partition("/restorePoints/")
+        if found:
+            held[collection].append(id_)
+    for vm in estate.vms:
+        yield machines.KIND, ground.vm(vm).lower(), msgspec.to_builtins(machines.Machine(vm))
+        vault, policy = protection(ground, vm)
+        if vault is None or policy is None or vm.backup is None:
+            continue
+        id_, _ = backup.item(ground, vm, vm.backup, vault, policy)
+        yield copies.KIND, id_.lower(), copies.seeded(ground, vm, vm.backup, policy, held)
+        for one in points.every_points(vm, policy):
+            if one.timeouts:
+                yield writes.TIMEOUTS, copies.home(ground, vm, one, policy).lower(), one.timeouts
+    for rule in estate.admin_rules:
+        yield rules.ADMIN, rule.name, network.admin_rule(ground, rule)

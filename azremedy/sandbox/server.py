@@ -8,29 +8,35 @@ import threading
 import uuid
 from collections import Counter, deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple, Self
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 from urllib.parse import parse_qsl, unquote
 
+import msgspec
 from aiohttp import web
 
-from azremedy.arm import ArmId
 from azremedy.errors import AzremedyError
-from azremedy.sandbox import identity, tls
+from azremedy.sandbox import changes, faults, identity, rights, tls
 from azremedy.sandbox.answers import Answer, Arm, ArmError, Call
+from azremedy.sandbox.description import Fault, LockLag
+from azremedy.sandbox.events import catch_up
 from azremedy.sandbox.identity import CLIENT_ID, CLIENT_SECRET, TENANT, Entra
 from azremedy.sandbox.kinds import kind
-from azremedy.sandbox.routes import action, answer
+from azremedy.sandbox.routes import answer
 from azremedy.sandbox.throttle import Buckets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
+    from azremedy.arm import Json
     from azremedy.resources import Read
-    from azremedy.sandbox.identity import Principal
     from azremedy.sandbox.store import Store
     from azremedy.sandbox.throttle import Throttle
+
+T = TypeVar("T")
 
 KEPT = 200_000
 """How many requests a sandbox remembers."""
@@ -40,11 +46,16 @@ OPENID = re.compile(r"/[^/]+/(v2\.0/)?\.well-known/openid-configuration")
 
 
 class Request(NamedTuple):
-    """One request that was answered: `path` is as it came, with its query."""
+    """
+    One request: `path` is as it came, with its query, `status` 0 where the connection was closed instead.
+
+    `body` is what a write to ARM sent, decoded; None for reads and for what is no JSON.
+    """
 
     method: str
     path: str
     status: int
+    body: Json = None
 
 
 class Sandbox:
@@ -54,6 +65,7 @@ class Sandbox:
     `url` is `https://localhost:PORT`, `ca` the certificate to trust, and `tenant`, `client_id` and `client_secret`
     sign in an owner. `requests` are the newest ones, oldest first. `instead` may be set to a function that answers a
     call in ARM's place, whatever the answer: how a client takes a bad one is then seen. It runs on the server's thread.
+    `faults` may be changed while it runs; so may `lock_lag`.
     """
 
     tenant = TENANT
@@ -74,7 +86,8 @@ class Sandbox:
         self.requests: deque[Request] = deque(maxlen=KEPT)
         self.instead: Callable[[Call], Answer | None] = lambda _: None
         self._store, self._entra = store, entra
-        self._arm = Arm(store, page_size)
+        self._faults = faults.Faults(msgspec.convert(store.about.get("faults", []), list[Fault]))
+        self._arm = Arm(store, page_size, msgspec.convert(store.about.get("lock_lag", {}), LockLag))
         self._buckets = Buckets(throttle)
         self._port = port
         self._tls = tls.context(folder)
@@ -99,6 +112,52 @@ class Sandbox:
         """Return the number of ARM requests by what they ask for; None for any other. Sign-in is not counted."""
         asked = (kind(one.path) for one in tuple(self.requests) if not signs_in(one.path.partition("?")[0]))
         return Counter(asked)
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What goes wrong with requests, on purpose; the list may be changed."""
+        return self._faults.asked
+
+    @faults.setter
+    def faults(self, asked: list[Fault]) -> None:
+        self._faults.asked = asked
+
+    @property
+    def lock_lag(self) -> LockLag:
+        """How late locks take hold, in seconds of the sandbox's clock."""
+        return self._arm.lag
+
+    @lock_lag.setter
+    def lock_lag(self, lag: LockLag) -> None:
+        self._arm = replace(self._arm, lag=lag)
+
+    @property
+    def now(self) -> datetime:
+        """The moment that the sandbox's clock shows."""
+        return self._store.clock.today()
+
+    def change(self, id_: str, path: str, value: Json) -> None:
+        """
+        Change a resource as somebody else would, under a new etag.
+
+        `path` is dotted; `[name=value]` picks the member of a list. None deletes; an empty path is the whole resource.
+        """
+        self._at_rest(lambda: changes.change(self._store, id_, path, value))
+
+    def snapshot(self) -> Mapping[str, Json]:
+        """Return every resource by lower-cased id, for comparison. Times that the estate began with stand as ages."""
+        return self._at_rest(lambda: {key: self._store.draft(key) for key in self._store})
+
+    def _at_rest(self, look: Callable[[], T]) -> T:
+        """Look at the state between two requests, once all that is due has happened."""
+
+        async def there() -> T:
+            catch_up(self._arm)
+            return look()
+
+        if self._loop is None:
+            return asyncio.run(there())
+        return asyncio.run_coroutine_threadsafe(there(), self._loop).result()
 
     def clear(self) -> None:
         """Forget the requests so far."""
@@ -138,14 +197,37 @@ class Sandbox:
         else:
             self._started.set()
             await self._stop.wait()
+            await site.stop()
             await hang_up(server)
         finally:
             await runner.cleanup()
             self._started.set()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        given = await self._respond(request)
-        self.requests.append(Request(request.method, request.raw_path, given.status))
+        call = await read(request)
+        fault = None if signs_in(call.path) else self._faults.strike(call)
+        given = await self._suffer(call, request, fault)
+        dropped = fault is not None and fault.kind.startswith("drop")
+        body = decoded(call.body) if call.method != "GET" and not signs_in(call.path) else None
+        self.requests.append(Request(request.method, request.raw_path, 0 if dropped else given.status, body))
+        if dropped:
+            return hung_up(request)
+        response = self._response(request, given)
+        if fault is not None and fault.kind == "truncate":
+            return await truncated(request, response, given.body)
+        return response
+
+    async def _suffer(self, call: Call, request: web.BaseRequest, fault: Fault | None) -> Answer:
+        """Answer a request, or let its fault do so."""
+        if fault is not None and fault.kind == "slow":
+            await asyncio.sleep(fault.seconds)
+        if fault is not None and fault.kind == "status":
+            return faults.answer(fault)
+        if fault is not None and fault.kind == "drop-before":
+            return Answer()
+        return self._respond(call, request.headers.get("Authorization", ""))
+
+    def _response(self, request: web.BaseRequest, given: Answer) -> web.Response:
         id_ = str(uuid.uuid4())
         return web.Response(
             status=given.status,
@@ -153,21 +235,14 @@ class Sandbox:
             headers={
                 "Content-Type": "application/json; charset=utf-8",
                 "Cache-Control": "no-cache",
+                "Date": format_datetime(self.now, usegmt=True),
                 "x-ms-request-id": id_,
                 "x-ms-correlation-request-id": request.headers.get("x-ms-correlation-request-id", id_),
                 **given.headers,
             },
         )
 
-    async def _respond(self, request: web.BaseRequest) -> Answer:
-        path, _, query = request.raw_path.partition("?")
-        call = Call(
-            method=request.method,
-            path=normal(path),
-            query={name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True)},
-            base=f"https://{request.host}",
-            body=await request.read() if request.body_exists else b"",
-        )
+    def _respond(self, call: Call, authorization: str) -> Answer:
         if reply := SIGN_IN.get(call.path):
             return reply(call)
         if OPENID.fullmatch(call.path):
@@ -175,7 +250,7 @@ class Sandbox:
         if TOKEN.fullmatch(call.path):
             return self._entra.token(dict(parse_qsl(call.body.decode(errors="replace"))))
         try:
-            return self._ask_arm(call, request.headers.get("Authorization", ""))
+            return self._ask_arm(call, authorization)
         except ArmError as refused:
             return refused.answer
 
@@ -193,7 +268,8 @@ class Sandbox:
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )
         if not principal.may_read(call.key):
-            raise forbidden(call, principal)
+            raise rights.forbidden(call, principal)
+        catch_up(self._arm)
         given = self.instead(call) or answer(self._arm, replace(call, principal=principal))
         return replace(
             given, headers={"x-ms-ratelimit-remaining-subscription-reads": str(left), **given.headers}
@@ -222,26 +298,57 @@ def throttled(subscription: str, wait: int) -> ArmError:
     )
 
 
-def forbidden(call: Call, principal: Principal) -> ArmError:
-    scope = ArmId(call.path).text
-    return ArmError(
-        403,
-        "AuthorizationFailed",
-        f"The client '{principal.client_id}' with object id '{principal.object_id}' does not have authorization to "
-        f"perform action '{action(call)}' over scope '{scope}' or the scope is invalid. "
-        "If access was recently granted, please refresh your credentials.",
+async def read(request: web.BaseRequest) -> Call:
+    """Return a request as ARM reads it."""
+    path, _, query = request.raw_path.partition("?")
+    return Call(
+        method=request.method,
+        path=normal(path),
+        query={name.lower(): value for name, value in parse_qsl(query, keep_blank_values=True)},
+        base=f"https://{request.host}",
+        body=await request.read() if request.body_exists else b"",
+        if_match=request.headers.get("If-Match"),
     )
 
 
+def decoded(body: bytes) -> Json:
+    try:
+        return msgspec.json.decode(body) if body else None
+    except msgspec.DecodeError:
+        return None
+
+
+def hung_up(request: web.BaseRequest) -> web.Response:
+    """Close the connection of a request instead of answering it."""
+    if request.transport:
+        request.transport.abort()
+    return web.Response()
+
+
+async def truncated(request: web.BaseRequest, whole: web.Response, body: bytes) -> web.StreamResponse:
+    """Send half of an answer and close the connection."""
+    response = web.StreamResponse(status=whole.status, headers=whole.headers)
+    response.content_length = max(len(body), 2)
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2] or b"{")
+    hung_up(request)
+    return response
+
+
 async def hang_up(server: web.Server) -> None:
-    """Drop the connections that clients keep open: a goodbye in TLS would wait for theirs."""
-    for connection in server.connections:
-        if connection.transport:
-            connection.transport.abort()
+    """Drop the connections that clients keep open or are about to open: a goodbye in TLS would wait for theirs."""
     for _ in range(100):
+        for connection in server.connections:
+            if connection.transport:
+                connection.transport.abort()
         if not server.connections:
             break
         await asyncio.sleep(0.01)
+    opening = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in opening:
+        task.cancel()
+    await asyncio.gather(*opening, return_exceptions=True)
+    await asyncio.sleep(0.01)
 
 
 SIGN_IN: Mapping[str, Callable[[Call], Answer]] = {

@@ -13,10 +13,10 @@ import msgspec
 import platformdirs
 
 from azremedy.errors import AzremedyError
-from azremedy.sandbox import description, seed
+from azremedy.sandbox import reading, seed
 from azremedy.sandbox.identity import Entra, Principal
 from azremedy.sandbox.server import Sandbox
-from azremedy.sandbox.store import FILE, Store
+from azremedy.sandbox.store import FILE, LOCK, Store, alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from azremedy.sandbox.throttle import Throttle
 
-FORM = 1
+FORM = 2
 """How a state is laid out; a state of another form is seeded anew."""
 
-FILES = (FILE, f"{FILE}-journal", "ca.pem", "ca.key")
+FILES = (FILE, f"{FILE}-journal", f"{FILE}-wal", f"{FILE}-shm", "ca.pem", "ca.key")
 
 
 def default_state() -> Path:
@@ -42,18 +42,24 @@ def embedded(
     port: int = 0,
     throttle: Throttle | None = None,
     page_size: int | None = None,
+    speed: float = 1.0,
 ) -> Sandbox:
     """
     Return a sandbox that runs while its `with` block does.
 
     `state` is the folder of its state (the user's own by default). A fresh one is seeded with `estate`: a shipped
     one by name, a YAML file, or a description; the demo by default. A state that nobody wrote into is seeded anew
-    when another estate is asked for. `throttle` is none by default; `page_size` replaces Azure's.
+    when another estate is asked for. `throttle` is none by default; `page_size` replaces Azure's. The sandbox's clock
+    runs `speed` times as fast as the real one, and with it all that takes time.
+
+    One sandbox at a time runs on a state. It goes on by its clock while none does: operations and jobs end.
     """
+    if not 0 < speed < float("inf"):
+        raise AzremedyError(f"The clock of a sandbox cannot run at speed {speed}: give a number above 0.")
     folder = state or default_state()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        store = Store(folder)
+        store = Store(folder, speed)
     except (OSError, sqlite3.Error) as error:
         raise AzremedyError(f"The sandbox cannot keep its state in {folder}: {error}.") from error
     try:
@@ -82,8 +88,8 @@ def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | 
     if about and estate is None and (about["written"] or not about["shipped"]):
         return
     asked = estate or (about["shipped"] if about else "demo")
-    where, content = description.named(asked)
-    whole = description.checked(content, where)
+    where, content = reading.named(asked)
+    whole = reading.checked(content, where)
     mark = sha256(msgspec.json.encode(whole)).hexdigest()
     if about and about["mark"] == mark:
         return
@@ -92,15 +98,19 @@ def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | 
             f"The sandbox in {folder} holds another estate, in which work was done: "
             "run 'azremedy sandbox reset' first, or choose another folder."
         )
+    made = seed.resources(whole, where)
     store.seed(
-        seed.resources(whole, where).items(),
+        made.items(),
         {
+            "faults": msgspec.to_builtins(whole.faults),
+            "lock_lag": msgspec.to_builtins(whole.lock_lag),
             "principals": seed.principals(whole, where),
             "regions": {whole.location: whole.region},
             "form": FORM,
             "mark": mark,
-            "shipped": asked if isinstance(asked, str) and description.is_shipped(asked) else None,
+            "shipped": asked if isinstance(asked, str) and reading.is_shipped(asked) else None,
         },
+        seed.notes(whole, where, made),
     )
 
 
@@ -110,6 +120,7 @@ def serve(
     estate: str | Path | Mapping[str, Any] | None = None,
     port: int = 0,
     throttle: Throttle | None = None,
+    speed: float = 1.0,
     listening: Callable[[Sandbox], None] | None = None,
 ) -> None:
     """
@@ -124,7 +135,7 @@ def serve(
 
     before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with embedded(state, estate=estate, port=port, throttle=throttle) as sandbox:
+        with embedded(state, estate=estate, port=port, throttle=throttle, speed=speed) as sandbox:
             if listening:
                 listening(sandbox)
             while not stop.wait(0.5):  # a wait without end would not see a signal on Windows
@@ -137,5 +148,9 @@ def serve(
 def reset(state: Path | None = None) -> None:
     """Delete a sandbox's state with its certificate authority; nothing else that lies in the folder."""
     folder = state or default_state()
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    if not folder.is_dir():
+        return
+    with alone(folder):
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+    (folder / LOCK).unlink(missing_ok=True)

@@ -45,33 +45,3 @@ def collection_full(store: Store, key: str, collection: Json) -> Json:
 def job_in_list(job: Json) -> Json:
     """Return a job as lists show it: what went wrong stands only in the job itself."""
     return {**job, "properties": {**job["properties"], "errorDetails": None, "extendedInfo": None}}
-
-
-def recovery_points(item: Json) -> list[Json]:
-    """Return the recovery points of a protected item: the newest one, in both tiers."""
-    taken = item["properties"].get("lastRecoveryPoint")
-    if not taken:
-        return []
-    name = str(int.from_bytes(item["id"].lower().encode(), "big") % 10**14)
-    return [
-        {
-            "id": f"{item['id']}/recoveryPoints/{name}",
-            "name": name,
-            "type": f"{item['type']}/recoveryPoints",
-            "properties": {
-                "objectType": "IaasVMRecoveryPoint",
-                "recoveryPointType": "AppConsistent",
-                "recoveryPointTime": taken,
-                "recoveryPointAdditionalInfo": "",
-                "sourceVMStorageType": "NormalStorage",
-                "isSourceVMEncrypted": False,
-                "isInstantIlrSessionActive": False,
-                "recoveryPointTierDetails": [
-                    {"type": "InstantRP", "status": "Valid"},
-                    {"type": "HardenedRP", "status": "Valid"},
-                ],
-                "isManagedVirtualMachine": True,
-                "originalStorageAccountOption": False,
-            },
-        }
-    ]

@@ -1,0 +1,38 @@
+"""
+Carrying out what was planned: the only part of azremedy that is ever handed a writer.
+
+    with guarded() as stop, Applier(subscription), Journal.new(header) as journal:
+        check(writer, groups)
+        result = carry_out(groups, writer, journal, Settings(), ArmClock(writer), tell, stop=stop)
+
+Every write is preceded by a fresh read and by its intent on disk, and followed until its effect is seen. What was
+opened is closed, by `carry_out` or, should the process be killed, by `resume`.
+"""
+
+from __future__ import annotations
+
+from azremedy.apply.engine import carry_out
+from azremedy.apply.needs import ArmClock, Clock, Journal, Look, Result, Settings, Stop, Tell, Writer
+from azremedy.apply.recovery import Back, resume, rollback, ways_back
+from azremedy.apply.rights import check, missing
+from azremedy.apply.signals import guarded
+
+__all__ = [
+    "ArmClock",
+    "Back",
+    "Clock",
+    "Journal",
+    "Look",
+    "Result",
+    "Settings",
+    "Stop",
+    "Tell",
+    "Writer",
+    "carry_out",
+    "check",
+    "guarded",
+    "missing",
+    "resume",
+    "rollback",
+    "ways_back",
+]

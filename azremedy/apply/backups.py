@@ -1,0 +1,199 @@
+"""The backup jobs of a protected VM: what runs, what is due, how many a person has started today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from azremedy.apply.addresses import BACKUP, quoted
+from azremedy.arm import ArmId, Json, Reader
+from azremedy.errors import ReadError
+
+BEFORE_START: Final = timedelta(minutes=15)
+AFTER_START: Final = timedelta(hours=2)
+DAY: Final = timedelta(days=1)
+WEEK: Final = timedelta(days=7)
+ITEMS_OF_VMS: Final = "backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'"
+STAMP: Final = "%Y-%m-%d %I:%M:%S %p"
+NAMED_UTC: Final = frozenset({"", "utc", "gmt", "etc/utc", "coordinated universal time"})
+DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A backup job as the list of a vault gives it."""
+
+    id: ArmId
+    container: str
+    status: str
+    started: datetime
+    by_user: bool
+
+
+def vault(item: ArmId) -> ArmId:
+    """Return the vault that holds a protected item."""
+    return ArmId("/".join(item.text.split("/")[:9]))
+
+
+def container(name: str) -> str:
+    """Return the part of a container's name that items and jobs share: `iaasvmcontainerv2;<group>;<vm>`."""
+    return ";".join(name.lower().split(";")[-3:])
+
+
+def of_item(item: ArmId) -> str:
+    """Return the container of a protected item, told from its id."""
+    return container(item.text.split("/")[-3])
+
+
+def jobs(reader: Reader, item: ArmId, since: datetime, status: str | None = None) -> tuple[Job, ...]:
+    """Return the backup jobs of an item that started after a moment, newest first. Raises `ReadError`."""
+    until = since + max(reader.now - since, timedelta()) + DAY
+    terms = [
+        f"startTime eq '{since.strftime(STAMP)}'",
+        f"endTime eq '{until.strftime(STAMP)}'",
+        "operation eq 'Backup'",
+        "backupManagementType eq 'AzureIaasVM'",
+        *([f"status eq '{status}'"] if status else []),
+    ]
+    query = {"api-version": BACKUP, "$filter": " and ".join(terms)}
+    found = listed(reader, f"{vault(item)}/backupJobs", query)
+    mine = (job for one in found if (job := _job(one)) and job.container == of_item(item))
+    return tuple(sorted(mine, key=lambda job: job.started, reverse=True))
+
+
+def newest(reader: Reader, item: ArmId) -> Json | None:
+    """Return the newest backup job of an item, whole, None where the last week had none."""
+    for back in (DAY, WEEK):
+        if found := jobs(reader, item, reader.now - back):
+            return reader.get(quoted(str(found[0].id)), {"api-version": BACKUP})
+    return None
+
+
+def items_of(reader: Reader, vm: ArmId) -> tuple[ArmId, ...]:
+    """Return the protected items of a VM, in whichever vaults of its subscription. Raises `ReadError`."""
+    vaults = f"/subscriptions/{vm.subscription}/providers/Microsoft.RecoveryServices/vaults"
+    query = {"api-version": BACKUP, "$filter": ITEMS_OF_VMS}
+    return tuple(
+        ArmId(item["id"])
+        for one in listed(reader, vaults, {"api-version": BACKUP})
+        for item in listed(reader, f"{one['id']}/backupProtectedItems", query)
+        if _protects(item, vm)
+    )
+
+
+def in_the_way(reader: Reader, item: ArmId, *, whatever_the_schedule: bool) -> str | None:
+    """Return why the VM of an item must not be changed now, None where nothing speaks against it."""
+    now = reader.now
+    if running := jobs(reader, item, now - WEEK, "InProgress"):
+        return f"a backup of it has been running since {running[0].started:%H:%M} UTC"
+    if whatever_the_schedule:
+        return None
+    recent = jobs(reader, item, now - 2 * DAY)
+    for start in due(_policy(reader, item), recent, now):
+        seen = any(job.started >= start - BEFORE_START for job in recent)
+        if start - BEFORE_START <= now < start + AFTER_START and not seen:
+            return f"its backup of {start:%H:%M} UTC is due and has not been seen yet"
+    return None
+
+
+def triggered_today(reader: Reader, item: ArmId) -> int:
+    """Return how many backups of an item people have started on this UTC day."""
+    today = reader.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return sum(job.by_user and job.started >= today for job in jobs(reader, item, today))
+
+
+def due(policy: Json, recent: tuple[Job, ...], now: datetime) -> Iterator[datetime]:
+    """
+    Yield the scheduled starts around a moment.
+
+    Policies name their time zone in Windows's words. Where that says nothing here, the hours at which scheduled jobs
+    did start stand in for it.
+    """
+    zone = _zone(policy.get("timeZone"))
+    if zone is None and (observed := [job.started for job in recent if not job.by_user]):
+        yield from (start + DAY * days for start in observed for days in (0, 1, 2))
+        return
+    here = zone or UTC
+    schedule = policy.get("schedulePolicy") or {}
+    days, times = _times(schedule)
+    for offset in (-1, 0, 1):
+        date = now.astimezone(here).date() + DAY * offset
+        if not days or DAYS[date.weekday()] in days:
+            yield from (datetime.combine(date, one, here).astimezone(UTC) for one in times)
+
+
+def listed(reader: Reader, address: str, query: dict[str, str]) -> Iterator[Json]:
+    """Yield the members of a list, page by page. Raises `ReadError`."""
+    page = reader.get(quoted(address), query)
+    seen = set[str]()
+    while True:
+        values = page.get("value")
+        if not isinstance(values, list):
+            raise ReadError(f"The list at {address} has no members that can be read.", code="NotAList")
+        yield from values
+        link = page.get("nextLink")
+        if not link or link in seen:
+            return
+        seen.add(link)
+        page = reader.get(link)
+
+
+def _job(body: Json) -> Job | None:
+    properties = body.get("properties") or {}
+    try:
+        started = datetime.fromisoformat(properties["startTime"])
+        return Job(
+            ArmId(body["id"]),
+            container(properties.get("containerName") or ""),
+            properties.get("status") or "",
+            started if started.tzinfo else started.replace(tzinfo=UTC),
+            properties.get("isUserTriggered") is True,
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _protects(item: Json, vm: ArmId) -> bool:
+    properties = item.get("properties") or {}
+    named = (properties.get("sourceResourceId"), properties.get("virtualMachineId"))
+    return any(isinstance(one, str) and ArmId(one) == vm for one in named)
+
+
+def _policy(reader: Reader, item: ArmId) -> Json:
+    read = reader.get(quoted(str(item)), {"api-version": BACKUP})
+    policy = (read.get("properties") or {}).get("policyId")
+    if not policy:
+        return {}
+    return reader.get(quoted(policy), {"api-version": BACKUP}).get("properties") or {}
+
+
+def _zone(name: Json) -> tzinfo | None:
+    if not isinstance(name, str) or name.lower() in NAMED_UTC:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _times(schedule: Json) -> tuple[frozenset[str], list[time]]:
+    """Return the days (none: every day) and the times of day at which a schedule starts."""
+    parts = [schedule, *(schedule.get(name) or {} for name in ("dailySchedule", "weeklySchedule"))]
+    days = frozenset(day.lower() for part in parts for day in part.get("scheduleRunDays") or ())
+    times = [_clock(text) for part in parts for text in part.get("scheduleRunTimes") or ()]
+    hourly = schedule.get("hourlySchedule") or {}
+    if hourly:
+        first = _clock(hourly.get("scheduleWindowStartTime") or "")
+        every, length = int(hourly.get("interval") or 24), int(hourly.get("scheduleWindowDuration") or 24)
+        times += [first.replace(hour=(first.hour + hours) % 24) for hours in range(0, length, max(every, 1))]
+    return days, times
+
+
+def _clock(text: str) -> time:
+    try:
+        return datetime.fromisoformat(text).time().replace(tzinfo=None)
+    except ValueError:
+        return time()

@@ -1,0 +1,210 @@
+"""Brackets: a lock is lifted, the body runs, and the same lock is put back, whatever happened."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from azremedy.apply import backups, expect
+from azremedy.apply.addresses import version
+from azremedy.apply.attempt import Attempt, Task, attempt, noted
+from azremedy.apply.keep import writable
+from azremedy.apply.means import UNREADABLE, Means, Patience
+from azremedy.apply.needs import Interrupted
+from azremedy.apply.nodes import Place, Walked
+from azremedy.arm import ArmId, Json, Reader, Request
+from azremedy.errors import AzremedyError, WriteError
+from azremedy.plan import Bracket, Done, Node, Outcome, Unlocked
+
+CLOSING: Final = timedelta(minutes=10)
+"""How long putting a lock back is tried."""
+HURRIED: Final = timedelta(minutes=1)
+"""The same, where the process was told to end."""
+BRIEF: Final = timedelta(seconds=10)
+LAG: Final = timedelta(minutes=2)
+"""How long a lock that was put back may seem to be missing (arm-sdk §3.4)."""
+
+Walk = Callable[[Means, Place, Sequence[Node]], Walked]
+Skip = Callable[[Means, Place, Sequence[Node], str], list[Done]]
+
+
+def bracketed(means: Means, place: Place, bracket: Bracket, walk: Walk, skip: Skip) -> Walked:
+    """Carry out a bracket: open it, `walk` its body, wait until it is over, close it."""
+    lock = bracket.open.request.id
+    opens = "keep" if bracket.keep_open else "close"
+    task = Task(place.opening.key, place.group, bracket.open, opens, place.unlocked)
+    opened = _opened(means, task, lock)
+    if opened.done.outcome is not Outcome.APPLIED:
+        if opened.executed and opens == "close":
+            close(means, task.key, lock, opened.read, opened.at)
+        rest = skip(means, place, bracket.body, "The lock above it was not lifted.")
+        return Walked([opened.done, *rest], goes_on=False, waits=False)
+    done, closed = opened.done, True
+    walked = Walked(goes_on=False)
+    try:
+        try:
+            walked = walk(means, replace(place, unlocked=True), bracket.body)
+        finally:
+            means.slots.release()  # who waits lets others write, and nobody has to wait to close
+        done = _over(means, task, bracket, opened, walked)
+    finally:
+        try:
+            if bracket.keep_open:
+                _kept_open(means, task, opened)
+            else:
+                closed = close(means, task.key, lock, opened.read, opened.at)
+        finally:
+            means.slots.acquire()
+    goes_on = walked.goes_on and done.outcome is Outcome.APPLIED and closed
+    return Walked([done, *walked.done], goes_on=goes_on, waits=walked.waits)
+
+
+def _opened(means: Means, task: Task, lock: ArmId) -> Attempt:
+    body: Json | None = None
+    try:
+        if not means.stop.told and (wider := wider_read_only(means.writer, lock)):
+            reason = f"The lock {wider.name} on {wider.scope} is ReadOnly: while it is there, this one could not be put back."
+            return Attempt(noted(means, task, Outcome.STALE, reason, executed=False), executed=False)
+        if not means.stop.told and (body := expect.body(means.writer, lock)):
+            means.tell(
+                f"If this run does not put the lock {lock.name} back, this does: {command(lock, body)}"
+            )
+    except UNREADABLE as error:
+        reason = f"The locks could not be read, so nothing was sent: {error}"
+        code = getattr(error, "code", None)
+        done = noted(means, task, Outcome.FAILED, reason, code, executed=False)
+        return Attempt(done, executed=False)
+    try:
+        return attempt(means, task)
+    except BaseException:  # whatever broke, the lock may be off by now
+        if task.opens == "close":
+            close(means, task.key, lock, body, None)
+        raise
+
+
+def _over(means: Means, task: Task, bracket: Bracket, opened: Attempt, walked: Walked) -> Done:
+    """Wait until the body is over; return what became of the opening."""
+    done = opened.done
+    if not bracket.until or not walked.waits:
+        return done
+    limit = means.settings.max_unlocked
+    patience = Patience(means, limit, opened.at or means.clock.now(), heeds=True)
+    try:
+        why = patience.until(lambda: expect.unmet(means.writer, bracket.until, opened.at))
+    except Interrupted:
+        return replace(done, outcome=Outcome.UNCONFIRMED, reason="The run was told to stop while it waited.")
+    if why is None:
+        return done
+    reason = (
+        f"After {limit} without the lock, {why}. The lock goes back; the service may still be cleaning up: "
+        "look again in some hours, or allow a longer --max-unlocked."
+    )
+    return noted(means, task, Outcome.UNCONFIRMED, reason)
+
+
+def _kept_open(means: Means, task: Task, opened: Attempt) -> None:
+    now = means.clock.now()
+    means.journal.note("kept open", task.key, now)
+    seconds = (now - (opened.at or now)).total_seconds()
+    means.unlocked.append(Unlocked(task.step.request.id, seconds, closed=True))
+
+
+def close(means: Means, key: str, lock: ArmId, body: Json | None, opened: datetime | None) -> bool:
+    """
+    Put a lock back just as it was read before it was lifted, and return whether it is there.
+
+    It heeds no word to stop. A lock of the same name that says something else is left as it is. Where the lock cannot
+    be put back, `tell` gets the command that does.
+    """
+    if body is None:
+        _note(means, "closed", key)
+        return True
+    why = _put_back(means, key, lock, body)
+    now = means.clock.now()
+    closed = why is None
+    if closed:
+        _note(means, "closed", key)
+    else:
+        means.tell(f"The lock {lock.name} is not back: {why} This puts it back: {command(lock, body)}")
+    means.unlocked.append(Unlocked(lock, (now - (opened or now)).total_seconds(), closed))
+    return closed
+
+
+def _put_back(means: Means, key: str, lock: ArmId, body: Json) -> str | None:
+    request = Request("PUT", lock, body=writable(lock, body))
+    patience = means.patience(HURRIED if means.stop.told else CLOSING, heeds=False)
+
+    def tried() -> str | None:
+        found = expect.body(means.writer, lock)
+        if found is not None and content(found) != content(body):
+            raise _Others
+        _note(means, "closing", key)
+        try:
+            means.writer.send(request)
+        except WriteError as error:
+            return error.reason
+        return None
+
+    try:
+        if why := patience.until(tried):
+            return why
+        lag = means.patience(BRIEF if means.stop.told else LAG, heeds=False)
+        return lag.until(lambda: _as_before(means.writer, lock, body))
+    except _Others:
+        _note(means, "left", key)
+        return "another lock of its name stands there, which is left as it is."
+
+
+def _note(means: Means, event: str, key: str) -> None:
+    """Note what becomes of a lock; it goes back even where the journal cannot be written any more."""
+    with suppress(AzremedyError):
+        means.journal.note(event, key, means.clock.now())
+
+
+class _Others(Exception):  # noqa: N818 - a way out of the retries
+    """Someone else's lock of the same name stands there."""
+
+
+def _as_before(reader: Reader, lock: ArmId, body: Json) -> str | None:
+    found = expect.body(reader, lock)
+    if found is None:
+        return "it was put back and is not shown."
+    if content(found) != content(body):
+        raise _Others
+    return None
+
+
+def content(lock: Json) -> tuple[str, str, Any]:
+    """Return what makes a lock the same: level, notes and owners."""
+    properties = lock.get("properties") or {}
+    level = str(properties.get("level") or "").lower()
+    return level, properties.get("notes") or "", properties.get("owners") or []
+
+
+def wider_read_only(reader: Reader, lock: ArmId) -> ArmId | None:
+    """Return another ReadOnly lock whose scope holds this lock's scope. Raises `ReadError`."""
+    address = f"/subscriptions/{lock.subscription}/providers/Microsoft.Authorization/locks"
+    for one in backups.listed(reader, address, {"api-version": version(lock)}):
+        found = ArmId(one["id"])
+        if found != lock and content(one)[0] == "readonly" and found.scope.covers(lock.scope):
+            return found
+    return None
+
+
+def command(lock: ArmId, body: Json) -> str:
+    """Return the `az` command that creates a lock with this level and these notes, quoted for a POSIX shell."""
+    properties = body.get("properties") or {}
+    words = ["az", "lock", "create", "--name", lock.name, "--lock-type", properties.get("level") or ""]
+    group = lock.group
+    if lock.scope.type:
+        words += ["--resource", str(lock.scope)]
+    elif group:
+        words += ["--resource-group", group.name]
+    words += ["--subscription", lock.subscription or ""]
+    if notes := properties.get("notes"):
+        words += ["--notes", notes]
+    return "".join(c if c.isprintable() else "\ufffd" for c in shlex.join(words))

@@ -1,0 +1,252 @@
+"""After a run: what it left open is closed, what it sent is looked at, and what it did can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, Protocol
+
+from azremedy.apply import expect
+from azremedy.apply.attempt import FATE_UNKNOWN, INTERRUPTED, Task, adopted, attempt, follow, noted
+from azremedy.apply.bracket import close
+from azremedy.apply.keep import shows, way_back
+from azremedy.apply.means import UNREADABLE, Means
+from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell, Writer
+from azremedy.arm import Accepted, ArmId, Json, Reader, Request
+from azremedy.plan import Done, Expect, Irreversible, Outcome, Step, Test
+
+OPEN: Final = frozenset({"intended", "sent", "unknown"})
+"""States of a step of which the journal does not say how it ended."""
+
+UNDO: Final = "/undo"
+"""What the key of a way back ends in."""
+UNDOING: Final = timedelta(minutes=30)
+
+
+class Entry(Protocol):
+    """What a journal says of a step that was intended (see `azremedy.journal.Entry`)."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def step(self) -> Step: ...
+    @property
+    def body(self) -> Json: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def opens(self) -> str | None: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def operation(self) -> str | None: ...
+    @property
+    def left(self) -> Json: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def undone(self) -> bool: ...
+
+
+class Run(Protocol):
+    """What a journal says of a run (see `azremedy.journal.Run`)."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def entries(self) -> Sequence[Entry]: ...
+    @property
+    def open_brackets(self) -> Sequence[Entry]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """
+    A confirmed step and its way back, as a step of its own.
+
+    `undo` is None where there is no way back, and `why` says what keeps it from being taken.
+    """
+
+    key: str
+    group: str
+    step: Step
+    undo: Step | None
+    why: str | None = None
+
+
+def resume(  # noqa: PLR0917 - what a run needs, in the order of its docstring
+    run: Run,
+    writer: Writer,
+    journal: Journal,
+    settings: Settings,
+    clock: Clock,
+    tell: Tell,
+    *,
+    stop: Stop | None = None,
+) -> Result:
+    """
+    Close what a run left open, then find out what became of what it sent; `journal` goes on with the run's own.
+
+    Nothing else is sent: steps that did not go out stay undone, and one whose fate cannot be read is unconfirmed.
+    """
+    means = Means(writer, journal, settings, clock, tell, stop or Stop())
+    learn_time(means, run)
+    for one in run.open_brackets:
+        close(means, one.key, one.step.request.id, one.body.get("whole"), one.at)
+    done = [_looked_up(means, one) for one in run.entries if one.state in OPEN and one.opens != "close"]
+    if all(one.closed for one in means.unlocked) and not any(one.code == INTERRUPTED for one in done):
+        journal.finish(clock.now())
+    return Result(tuple(done), tuple(means.unlocked))
+
+
+def learn_time(means: Means, run: Run) -> None:
+    """Have ARM tell the time once before anything is noted."""
+    for one in run.entries[:1]:
+        try:
+            means.clock.now()
+        except UNREADABLE:
+            expect.body(means.writer, ArmId(f"/subscriptions/{one.step.request.id.subscription}"))
+
+
+def _looked_up(means: Means, entry: Entry) -> Done:
+    """Find out what became of a step that was intended, by reading."""
+    task, step = Task(entry.key, entry.group, entry.step), entry.step
+    try:
+        done = _fate(means, task, entry)
+    except UNREADABLE as error:
+        reason = f"What became of it could not be read: {error}"
+        return noted(means, task, Outcome.UNCONFIRMED, reason, FATE_UNKNOWN)
+    except Interrupted:
+        reason = "The run was told to stop: `azremedy resume` looks at what came of it."
+        return Done(entry.group, step, Outcome.UNCONFIRMED, reason, INTERRUPTED)
+    if done.outcome is Outcome.APPLIED and entry.key.endswith(UNDO):
+        means.journal.note("undone", entry.key.removesuffix(UNDO), means.clock.now())
+    return done
+
+
+def _fate(means: Means, task: Task, entry: Entry) -> Done:
+    step = entry.step
+    patience = means.patience(step.within)
+    look = follow(means, Accepted(202, operation=entry.operation), patience)
+    if look and look.over and not look.succeeded:
+        reason = f"ARM took it, and the operation ended {look.status}: {look.reason or 'no reason is given'}"
+        return noted(means, task, Outcome.FAILED, reason, look.code)
+    if entry.state != "sent" and (done := _perhaps_not_sent(means, task, entry)):
+        return done
+    if not step.after and look and look.succeeded:
+        return noted(means, task, Outcome.APPLIED)
+    why: str | None = "nothing tells what became of it"
+    if step.after:
+        why = patience.until(lambda: expect.unmet(means.writer, step.after, entry.at))
+    if why is None:
+        return noted(means, task, Outcome.APPLIED)
+    code = FATE_UNKNOWN if entry.state != "sent" else None
+    return noted(means, task, Outcome.UNCONFIRMED, f"After {step.within} {why}.", code)
+
+
+def _perhaps_not_sent(means: Means, task: Task, entry: Entry) -> Done | None:
+    """Return the outcome of a step that was intended, where it did not go out or never will be known."""
+    if entry.step.triggers_backup:
+        if adopted(means, task, entry.at):
+            return None
+        return noted(means, task, Outcome.UNCONFIRMED, "No backup that it started was found.", FATE_UNKNOWN)
+    if entry.step.request.method != "POST" and _never_sent(means, entry.step, entry.at):
+        reason = "It did not go out before the run ended."
+        return noted(means, task, Outcome.SKIPPED, reason, executed=False)
+    return None
+
+
+def _never_sent(means: Means, step: Step, at: datetime) -> bool:
+    """Whether all stands as before a write that can be read off its target."""
+    writer = means.writer
+    shows_effect = bool(step.after) and expect.unmet(writer, step.after, at) is None
+    if shows_effect or expect.under_way(writer, step.request.id):
+        return False
+    return expect.unmet(writer, step.before) is None
+
+
+def ways_back(run: Run, reader: Reader) -> tuple[Back, ...]:
+    """
+    Return the way back of each confirmed step, the newest first, by reading what its target shows now.
+
+    Locks that were put back have none, being back. Raises `ReadError`.
+    """
+    return tuple(
+        _way_back(one, reader)
+        for one in reversed(run.entries)
+        if one.state == "confirmed"
+        and not one.undone
+        and not one.key.endswith(UNDO)
+        and not (one.opens == "close" and one.closed)
+    )
+
+
+def rollback(  # noqa: PLR0917 - what a run needs, in the order of its docstring
+    run: Run,
+    writer: Writer,
+    journal: Journal,
+    settings: Settings,
+    clock: Clock,
+    tell: Tell,
+    *,
+    stop: Stop | None = None,
+) -> Result:
+    """
+    Take back the confirmed steps of a run, the newest first; `journal` goes on with the run's own.
+
+    Each only if its target still shows what the run left there: what others changed since is stale and stays.
+    `ways_back` is the dry run of it.
+    """
+    means = Means(writer, journal, settings, clock, tell, stop or Stop())
+    learn_time(means, run)
+    done: list[Done] = []
+    for back in ways_back(run, writer):
+        if back.undo is None:
+            done.append(Done(back.group, back.step, Outcome.SKIPPED, back.why))
+            continue
+        undone = attempt(means, Task(back.key + UNDO, back.group, back.undo)).done
+        if undone.outcome is Outcome.APPLIED:
+            journal.note("undone", back.key, clock.now())
+        done.append(undone)
+    return Result(tuple(done), tuple(means.unlocked))
+
+
+def _way_back(entry: Entry, reader: Reader) -> Back:
+    step = entry.step
+    whole = (entry.body or {}).get("whole")
+    request = way_back(step, whole)
+    if isinstance(request, Irreversible):
+        return Back(entry.key, entry.group, step, None, request.reason)
+    still = _left(entry)
+    undo = Step(
+        summary=f"take back: {step.summary}",
+        request=request,
+        before=still,
+        after=_back(step, request, whole),
+        undo=Irreversible("it is a way back itself"),
+        within=max(step.within, UNDOING),
+        fix_class=step.fix_class,
+        changes_vm=step.changes_vm,
+    )
+    return Back(entry.key, entry.group, step, undo, expect.unmet(reader, still))
+
+
+def _left(entry: Entry) -> tuple[Expect, ...]:
+    """What a run left: the whole body where it was kept, else what the step was to bring about."""
+    step = entry.step
+    if entry.left is not None:
+        return shows(step.request.id, entry.left["whole"])
+    return tuple(one for one in step.after if one.test is not Test.NEWER)
+
+
+def _back(step: Step, request: Request, whole: Json) -> tuple[Expect, ...]:
+    """What a way back is to bring about."""
+    if request.method == "DELETE":
+        return (Expect(request.id, "", Test.ABSENT),)
+    if request.id == step.request.id and whole is not None:
+        return shows(request.id, whole)
+    return step.before if request.method != "POST" else ()

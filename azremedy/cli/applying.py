@@ -1,0 +1,241 @@
+"""`azremedy fix --apply`: ask, write, look again, say what became of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from azremedy import planfile
+from azremedy.apply import Result, Settings, carry_out, check
+from azremedy.cli.fix import Flags, incomplete, log, plain, seconds, table, there
+from azremedy.cli.looking import Look, look, one_subscription, scanned
+from azremedy.cli.output import colored, complain, in_ci, note, put, width
+from azremedy.cli.progress import Show, progress
+from azremedy.cli.proving import proofs
+from azremedy.cli.writing import Writing, of_signal, of_steps, worst, writing
+from azremedy.errors import AzremedyError, Exit
+from azremedy.journal import Journal
+from azremedy.plan import Bracket, FixClass, Group, Ladder, Node, steps
+from azremedy.planfile import Asked, Place, Refused
+from azremedy.report import outcome, render
+from azremedy.report.outcome import Ending
+from azremedy.report.screen import vm_names
+from azremedy.scan import Selection
+from azremedy.session import connect
+from azremedy.verify import Verdict, Verified, verify
+
+if TYPE_CHECKING:
+    from azremedy.arm import ArmId
+    from azremedy.plan import Choices
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """What is to be carried out: the plan it is part of, its groups, and those that were refused."""
+
+    asked: Asked
+    choices: Choices
+    seen: Look
+    groups: tuple[Group, ...]
+    refused: tuple[Refused, ...] = ()
+
+
+def applied(flags: Flags) -> Exit:
+    """Carry out a plan that was saved, or one that is made and confirmed now."""
+    file = planfile.load(flags.plan) if flags.plan else None
+    asked, choices = (file.asked, file.choices) if file else (flags.asked, flags.choices)
+    named = flags.subscription or ((file.subscription,) if file else ())
+    with ExitStack() as stack:
+        show = stack.enter_context(progress(quiet=flags.quiet or flags.debug))
+        deadline = seconds(flags.deadline)
+        session = stack.enter_context(
+            connect(flags.cloud, tenant=flags.tenant, deadline=deadline, log=log(flags))
+        )
+        subscription = one_subscription(session, named)
+        if file:
+            planfile.check(file, Place(session.cloud, subscription), session.reader.now)
+        made = stack.enter_context(writing(session, subscription))
+        seen = look(session, subscription, asked, choices, show)
+        there(asked, seen)
+        groups, refused = planfile.approved(file, seen.plan.groups) if file else (seen.plan.groups, ())
+        approved = Approved(asked, choices, seen, groups, refused)
+        return carried_out(flags, made, approved, show)
+
+
+def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> Exit:
+    """Confirm, write, look again, and report."""
+    seen, groups = approved.seen, approved.groups
+    created = made.session.reader.now
+    shown_to_people(flags, replace(seen, plan=replace(seen.plan, groups=groups)), approved.choices)
+    document = plain(
+        seen, Place(made.session.cloud, made.subscription), approved.asked, approved.choices, created
+    )
+    run, result = "none", Result()
+    if groups:
+        refuse_too_much(flags, groups)
+        confirm(flags, groups)
+        check(made.writer, groups)
+        settings = settings_of(flags, approved.choices)
+        begun = made.begun(document["sha256"], settings)
+        with Journal.new(begun, flags.journal) as journal:
+            run = begun.id
+            if not flags.quiet:
+                note(f"azremedy: run {run}, journal {journal.path}")
+            result = carry_out(groups, made.writer, journal, settings, made.clock, note, stop=made.stop)
+    ending = Ending(
+        run=run,
+        subscription=made.guid,
+        done=result.done,
+        unlocked=result.unlocked,
+        refused=approved.refused,
+        by_hand=seen.plan.by_hand,
+    )
+    if (code := of_signal(made.stop, result.unlocked)) is not None:
+        report(flags, ending)
+        complain(f"told to stop: what is left to find out, `azremedy resume {run}` does")
+        return code
+    if groups:
+        verified = looked_again(made, approved, show)
+        gone = {one.finding for one in verified if one.verdict in (Verdict.FIXED, Verdict.RELIEVED)}
+        left = tuple(one for one in ending.by_hand if one.finding not in gone)
+        ending = replace(ending, verified=verified, by_hand=left)
+    if flags.prove and (vms := cured(ending.verified)):
+        ending = replace(ending, proofs=proofs(made, vms, settings_of(flags, approved.choices)))
+    report(flags, ending)
+    return worst([ended(ending), incomplete(flags, seen)])
+
+
+def settings_of(flags: Flags, choices: Choices) -> Settings:
+    return Settings(
+        max_unlocked=choices.max_unlocked,
+        settle=flags.settle,
+        stop_after=flags.stop_after,
+        parallel=flags.parallel,
+        now=flags.now,
+    )
+
+
+def shown_to_people(flags: Flags, seen: Look, choices: Choices) -> None:
+    """Show the plan before anything is asked: on stdout where that is a table, else on stderr to who is asked."""
+    if flags.output == "table":
+        colors = colored(flags.color)
+        put(table(seen, seen.scan.finished, choices, color=colors), color=colors)
+    elif asking(flags):
+        for line in table(seen, seen.scan.finished, choices, color=False).splitlines():
+            note(line)
+
+
+def asking(flags: Flags) -> bool:
+    """Whether a person at a terminal is asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and not flags.yes
+
+
+def refuse_too_much(flags: Flags, groups: Sequence[Group]) -> None:
+    """Raise `AzremedyError` for a plan that is larger than allowed, or that must not run without a journal kept."""
+    writes = sum(1 for group in groups for _ in steps(*group.nodes))
+    if flags.max_changes is not None and writes > flags.max_changes:
+        raise AzremedyError(
+            f"Nothing was sent: the plan has {writes} writes, and --max-changes is {flags.max_changes}."
+        )
+    if in_ci() and flags.journal is None and any(lifts(group.nodes) for group in groups):
+        raise AzremedyError(
+            "Nothing was sent: the plan lifts a lock, and this machine (CI is set) may be gone before it is back. "
+            "Give --journal PATH, and keep that file."
+        )
+
+
+def lifts(nodes: Iterable[Node]) -> bool:
+    return any(
+        isinstance(node, Bracket) or (isinstance(node, Ladder) and lifts(node.rungs)) for node in nodes
+    )
+
+
+def confirm(flags: Flags, groups: Sequence[Group]) -> None:
+    """Have a person agree. Raises `click.Abort` where it is declined, `AzremedyError` where nobody can be asked."""
+    terminal = sys.stdin is not None and sys.stdin.isatty()
+    if not terminal and not flags.yes:
+        raise AzremedyError("Nothing was sent: there is no terminal to ask at; --yes says that it is meant.")
+    if not flags.yes:
+        click.confirm(f"Carry out {counted(groups)}?", abort=True, err=True)
+    for vm, name in vm_names(destroyed(groups)).items():
+        if named(vm, (*flags.confirm, *flags.delete_collection)):
+            continue
+        if not terminal:
+            raise AzremedyError(
+                f"Nothing was sent: something of {name} would be destroyed, for which --yes is not enough: "
+                f"name it with --confirm {name}."
+            )
+        typed = click.prompt(
+            f"Something of {name} is lost for good. Type its name", default="", show_default=False, err=True
+        )
+        if typed != vm.name:
+            raise click.Abort
+
+
+def counted(groups: Iterable[Group]) -> str:
+    """Return the number of writes by class, in words."""
+    classes = [step.fix_class for group in groups for step in steps(*group.nodes)]
+    return ", ".join(f"{classes.count(one)} {one}" for one in FixClass if one in classes) + " writes"
+
+
+def destroyed(groups: Iterable[Group]) -> tuple[ArmId, ...]:
+    """Return the VMs of cures that destroy something."""
+    return tuple(
+        dict.fromkeys(
+            vm
+            for group in groups
+            for cure in group.cures
+            if any(step.fix_class is FixClass.DESTRUCTIVE for step in steps(*cure.nodes))
+            for vm in cure.vms
+        )
+    )
+
+
+def named(vm: ArmId, names: Iterable[str]) -> bool:
+    return any(vm in Selection.of(vms=[name]) for name in names)
+
+
+def looked_again(made: Writing, approved: Approved, show: Show) -> tuple[Verified, ...]:
+    """Read the cured VMs again, closely, and return what is left of their findings."""
+    vms = {vm for group in approved.groups for cure in group.cures for vm in cure.vms}
+    asked = replace(approved.asked, vms=tuple(sorted(vm.text for vm in vms)), groups=(), deep=True)
+    estate, scan = scanned(made.session, made.subscription, asked, show)
+    before = approved.seen.scan.diagnoses
+    beside = (one.finding for one in approved.seen.plan.by_hand if one.vm in vms)
+    return verify(approved.groups, before, estate, scan.diagnoses, scan.not_evaluated, beside)
+
+
+def cured(verified: Iterable[Verified]) -> tuple[ArmId, ...]:
+    """Return the VMs of which nothing is left to cure."""
+    said = list(verified)
+    wrong = {one.vm for one in said if one.verdict not in (Verdict.FIXED, Verdict.RELIEVED)}
+    return tuple(dict.fromkeys(one.vm for one in said if one.vm not in wrong))
+
+
+def report(flags: Flags, ending: Ending) -> None:
+    """Write how it ended to standard output."""
+    if flags.output == "table":
+        colors = colored(flags.color)
+        put(outcome.text(ending, width=width(), color=colors), color=colors)
+    else:
+        put(render(flags.output, outcome.document(ending)))
+
+
+def ended(ending: Ending) -> Exit:
+    """Return the exit code: what is left is 1, and weighs less than what went wrong or is not known."""
+    verdicts = {one.verdict for one in ending.verified}
+    codes = [of_steps(ending.done, ending.unlocked)]
+    if ending.by_hand or Verdict.STILL_THERE in verdicts:
+        codes.append(Exit.FINDINGS)
+    if Verdict.UNDECIDABLE in verdicts:
+        codes.append(Exit.INCOMPLETE)
+    if not all(one.proved for one in ending.proofs):
+        codes.append(Exit.STEP_FAILED)
+    if ending.refused:
+        codes.append(Exit.REFUSED)
+    return worst(codes)

@@ -1,0 +1,369 @@
+"""`azremedy fix`: show what would be written, and with `--apply` write it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from azremedy.cli.options import color, debugging, option, pick, span, target
+from azremedy.cli.output import colored, complain, note, put, save, width
+from azremedy.cli.scan import scan
+from azremedy.errors import AzremedyError, Exit
+from azremedy.plan import Choices, FixClass
+from azremedy.planfile import Asked, Place
+from azremedy.playbook import Severity, load
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from azremedy.cli.looking import Look
+
+OUTPUTS = ("table", "json", "yaml", "none")
+SELECTING = (
+    "subscription", "cloud", "tenant", "resource_group", "vm", "playbook", "deep", "lookback", "deadline",
+    "allow_partial", "quiet",
+)  # fmt: skip
+"""The options of `scan` that say what to look at."""
+
+IN_THE_PLAN = (
+    "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
+    "keep_unlocked", "lift_subscription_locks", "delete_collection", "exclude_lun", "power", "resume_protection",
+    "save",
+)  # fmt: skip
+"""Flags whose values stand in a plan file, and mean nothing beside it."""
+
+ONLY_APPLIED = ("plan", "yes", "confirm", "journal", "prove", "now", "max_changes", "stop_after", "settle")
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What was asked for, one member a flag."""
+
+    subscription: tuple[str, ...]
+    cloud: str | None
+    tenant: str | None
+    resource_group: tuple[str, ...]
+    vm: tuple[str, ...]
+    playbook: tuple[str, ...]
+    deep: bool
+    lookback: timedelta | None
+    deadline: timedelta | None
+    allow_partial: bool
+    quiet: bool
+    apply: bool
+    dry_run: bool
+    plan: Path | None
+    save: Path | None
+    allow: tuple[str, ...]
+    severity: str
+    max_changes: int | None
+    stop_after: int | None
+    max_unlocked: timedelta
+    bracket_size: int
+    settle: timedelta
+    now: bool
+    keep_unlocked: bool
+    lift_subscription_locks: bool
+    delete_collection: tuple[str, ...]
+    exclude_lun: tuple[tuple[tuple[str, int], str], ...]
+    power: str | None
+    resume_protection: tuple[str, ...]
+    prove: bool
+    yes: bool
+    confirm: tuple[str, ...]
+    journal: Path | None
+    parallel: int
+    form: str | None
+    output: str
+    color: str
+    debug: bool
+
+    @property
+    def asked(self) -> Asked:
+        return Asked(
+            playbooks=self.playbook,
+            vms=self.vm,
+            groups=self.resource_group,
+            severity=Severity[self.severity.upper()],
+            lookback=self.lookback or timedelta(days=7),
+            deep=self.deep,
+        )
+
+    @property
+    def choices(self) -> Choices:
+        return Choices(
+            allow=frozenset({FixClass.SAFE, *map(FixClass, self.allow)}),
+            max_unlocked=self.max_unlocked,
+            bracket_size=self.bracket_size,
+            keep_unlocked=self.keep_unlocked,
+            lift_subscription_locks=self.lift_subscription_locks,
+            delete_collection=frozenset(name.lower().rstrip("/") for name in self.delete_collection),
+            exclude_luns=dict(self.exclude_lun),
+            power=self.power,
+            resume_protection=frozenset(name.lower().rstrip("/") for name in self.resume_protection),
+        )
+
+
+def excluded(written: str) -> tuple[tuple[str, int], str]:
+    """Return the disk and the reason that `VM:LUN=REASON` names."""
+    parts = re.fullmatch(r"([^:=]+):([0-9]{1,2})=(.*\S.*)", written.strip())
+    if not parts:
+        raise click.BadParameter(
+            f"{written!r} is not of the form VM:LUN=REASON, such as sql1:3=copied elsewhere."
+        )
+    return (parts[1].lower().rstrip("/"), int(parts[2])), parts[3].strip()
+
+
+@click.command(params=[one for one in scan.params if one.name in SELECTING])
+@option("--apply", is_flag=True, environment=False, help="Write. Without it nothing is changed in Azure.")
+@option("--dry-run", is_flag=True, help="Only show what would be written, as without --apply.")
+@option(
+    "--plan",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --apply: do what --save kept, no more.",
+)
+@option("--save", type=target, metavar="FILE", help="Keep the plan, to be applied within 24 hours.")
+@option(
+    "--allow",
+    type=click.Choice((FixClass.GUARDED.value, FixClass.DESTRUCTIVE.value)),
+    multiple=True,
+    environment=False,
+    help="Admit writes of this class beside safe ones; may be repeated.",
+)
+@option(
+    "--severity",
+    type=click.Choice((str(Severity.CORROBORATED), str(Severity.SUSPECTED))),
+    default=str(Severity.CORROBORATED),
+    show_default=True,
+    environment=False,
+    help="Cure findings of this severity or above.",
+)
+@option("--max-changes", type=click.IntRange(0), help="Refuse a plan of more writes than this.")
+@option("--stop-after", type=click.IntRange(1), help="Start nothing more after this many groups went wrong.")
+@option(
+    "--max-unlocked",
+    type=span,
+    default="4h",
+    show_default=True,
+    help="Put lifted locks back after this time.",
+)
+@option(
+    "--bracket-size",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="VMs that one unlocking serves.",
+)
+@option(
+    "--settle",
+    type=span,
+    default="3m",
+    show_default=True,
+    help="Time between two looks before a VM is restarted.",
+)
+@option(
+    "--now",
+    is_flag=True,
+    environment=False,
+    help="Change VMs although their backup is due; never while one runs.",
+)
+@option(
+    "--keep-unlocked", is_flag=True, environment=False, help="Leave locks on restore points off, on purpose."
+)
+@option(
+    "--lift-subscription-locks",
+    is_flag=True,
+    environment=False,
+    help="Lift locks of the whole subscription, too.",
+)
+@option(
+    "--delete-collection",
+    multiple=True,
+    metavar="VM",
+    environment=False,
+    help="Delete this VM's whole restore point collection; may be repeated. Needs --allow destructive.",
+)
+@option(
+    "--exclude-lun",
+    type=excluded,
+    multiple=True,
+    metavar="VM:LUN=REASON",
+    environment=False,
+    help="Leave this disk out of backups; may be repeated.",
+)
+@option(
+    "--power",
+    type=click.Choice(("on", "off")),
+    help="Start, or deallocate, VMs that were shut down from inside.",
+)
+@option("--resume-protection", multiple=True, metavar="VM", help="Resume this VM's backups; may be repeated.")
+@option("--prove", is_flag=True, help="Back each cured VM up afterwards, and follow the job to its end.")
+@option(
+    "--yes",
+    is_flag=True,
+    environment=False,
+    help="Do not ask; needed without a terminal, never enough to destroy.",
+)
+@option(
+    "--confirm",
+    multiple=True,
+    metavar="VM",
+    environment=False,
+    help="Confirm what is destroyed of this VM, where there is no terminal to type its name; may be repeated.",
+)
+@option("--journal", type=target, metavar="PATH", help="Keep the run's journal here; needed where CI is set.")
+@option(
+    "--parallel",
+    type=click.IntRange(1, 16),
+    default=4,
+    show_default=True,
+    help="Groups that are written at once.",
+)
+@option("--as", "form", type=click.Choice(("az",)), help="Print the plan as commands of az.")
+@option(
+    "--output",
+    "-o",
+    type=click.Choice(OUTPUTS),
+    default="table",
+    show_default=True,
+    help="What is written to standard output.",
+)
+@color()
+@debugging()
+@click.pass_context
+def fix(ctx: click.Context, /, **given: Any) -> Exit:
+    """
+    Show what would cure the causes found, write by write, and with --apply do it.
+
+    Each write is shown with what it changes, its way back, the rights it needs, how long a scope is unlocked and what
+    is lost. With --apply each is preceded by a fresh read and followed until its effect is seen, everything is noted
+    in a journal, lifted locks go back whatever happens, and in the end it is looked again.
+
+    What destroys something is confirmed by typing the VM's name. Without a terminal, --yes is not enough for it: each
+    such VM is named on the command line as well, with --confirm or --delete-collection.
+    """
+    flags = Flags(**given, debug=ctx.obj["debug"])
+    refuse_contradictions(ctx, flags)
+    if flags.apply:
+        from azremedy.cli.applying import applied  # noqa: PLC0415 - who only looks loads nothing that writes
+
+        return applied(flags)
+    return shown(flags)
+
+
+def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
+    """Refuse flags that mean nothing together. Raises `AzremedyError`."""
+    given = {
+        one.name
+        for one in fields(flags)
+        if ctx.get_parameter_source(one.name) is click.core.ParameterSource.COMMANDLINE
+    }
+    for name in flags.playbook:
+        pick(name, load(), "playbook")
+    if flags.apply and flags.dry_run:
+        raise AzremedyError("--apply and --dry-run are two ways to say what to do: give one of them.")
+    if not flags.apply and (idle := [name for name in ONLY_APPLIED if name in given]):
+        raise AzremedyError(f"{spelt(idle[0])} means nothing without --apply.")
+    if flags.plan and (beside := [name for name in IN_THE_PLAN if name in given]):
+        raise AzremedyError(f"{spelt(beside[0])} means nothing with --plan: the plan says what is done.")
+    if flags.apply and flags.form:
+        raise AzremedyError("--as means nothing with --apply.")
+    if flags.apply and not flags.plan and not flags.subscription:
+        raise AzremedyError("--apply needs --subscription, or --plan with a plan that names one.")
+
+
+def spelt(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def shown(flags: Flags) -> Exit:
+    """Read, plan, and show the plan: there is nothing here that could write."""
+    from azremedy.cli.looking import look, one_subscription  # noqa: PLC0415 - the SDK is loaded when something is read
+    from azremedy.cli.progress import progress  # noqa: PLC0415 - as above
+    from azremedy.session import connect  # noqa: PLC0415 - as above
+
+    with (
+        progress(quiet=flags.quiet or flags.debug) as show,
+        connect(
+            flags.cloud, tenant=flags.tenant, deadline=seconds(flags.deadline), log=log(flags)
+        ) as session,
+    ):
+        subscription = one_subscription(session, flags.subscription)
+        seen = look(session, subscription, flags.asked, flags.choices, show)
+        there(flags.asked, seen)
+        place, created = Place(session.cloud, subscription), session.reader.now
+    document = plain(seen, place, flags.asked, flags.choices, created)
+    if flags.save:
+        from azremedy import planfile  # noqa: PLC0415 - as above
+
+        save(flags.save, planfile.dump(document))
+        if not flags.quiet:
+            note(
+                f"azremedy: the plan is kept in {flags.save}; carry it out with: azremedy fix --apply --plan {flags.save}"
+            )
+    present(flags, seen, document, created, flags.choices)
+    return incomplete(flags, seen)
+
+
+def seconds(of: timedelta | None) -> float | None:
+    return of.total_seconds() if of else None
+
+
+def log(flags: Flags) -> Any:
+    return note if flags.debug else None
+
+
+def there(asked: Asked, seen: Look) -> None:
+    """Raise `AzremedyError` for a VM or group that is named and not there."""
+    from azremedy.cli.seen import Seen  # noqa: PLC0415 - as above
+
+    vms = Seen()
+    vms.add(seen.estate)
+    vms.check(asked.vms, asked.groups)
+
+
+def plain(seen: Look, place: Place, asked: Asked, choices: Choices, created: datetime) -> dict[str, Any]:
+    """Return the plan's document."""
+    from azremedy import planfile  # noqa: PLC0415 - as above
+
+    unread = seen.estate.unread
+    return planfile.document(
+        seen.plan, place=place, asked=asked, choices=choices, created=created, unread=unread
+    )
+
+
+def present(flags: Flags, seen: Look, document: dict[str, Any], created: datetime, choices: Choices) -> None:
+    """Write the plan to standard output, in the form that was asked for."""
+    if flags.form == "az":
+        from azremedy.report import az  # noqa: PLC0415 - as above
+
+        put(az.text(seen.plan.groups))
+    elif flags.output == "table":
+        colors = colored(flags.color)
+        put(table(seen, created, choices, color=colors), color=colors)
+    else:
+        from azremedy.report import render  # noqa: PLC0415 - as above
+
+        put(render(flags.output, document))
+
+
+def table(seen: Look, created: datetime, choices: Choices, *, color: bool) -> str:
+    from azremedy.report import plan  # noqa: PLC0415 - only tables need rich
+
+    subscription = seen.estate.subscription
+    context = plan.Context(subscription.name, created, choices.max_unlocked, seen.estate.unread)
+    return plan.text(seen.plan, context, width=width(), color=color)
+
+
+def incomplete(flags: Flags, seen: Look) -> Exit:
+    """Return the exit code for what could not be read, and say so on stderr."""
+    if not seen.estate.unread or flags.allow_partial:
+        return Exit.CLEAN
+    complain(f"incomplete: reads that failed: {len(seen.estate.unread)}; --allow-partial accepts that")
+    return Exit.INCOMPLETE

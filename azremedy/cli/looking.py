@@ -1,0 +1,80 @@
+"""From Azure to a plan: read, find, and say what would be done. Nothing here can write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azremedy.cli.progress import Show, reading
+from azremedy.errors import AzremedyError
+from azremedy.planfile import Asked
+from azremedy.planning import Plan, plan
+from azremedy.playbook import Playbook, load
+from azremedy.resources import Read, Subscription
+from azremedy.scan import Scan, Selection, evaluate
+
+if TYPE_CHECKING:
+    from azremedy.estate import Estate
+    from azremedy.plan import Choices
+    from azremedy.session import Session
+
+LOCKS = frozenset({Read.LOCKS})
+"""What every plan looks at, whichever playbooks are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was read, what is wrong with it, and what would be done."""
+
+    estate: Estate
+    scan: Scan
+    plan: Plan
+
+
+def one_subscription(session: Session, named: Sequence[str]) -> Subscription:
+    """Return the subscription of which a plan is made. Raises `AzremedyError` where several are named."""
+    found = session.subscriptions(named)
+    if len(found) != 1:
+        raise AzremedyError(
+            f"A plan is made for one subscription at a time, and {len(found)} were named: name one."
+        )
+    return found[0]
+
+
+def chosen(asked: Asked) -> Sequence[Playbook[Any]]:
+    """Return the playbooks that were asked for, or all. Raises `AzremedyError` for one that is not known."""
+    known = load()
+    if unknown := [name for name in asked.playbooks if name not in known]:
+        raise AzremedyError(f"There is no playbook {unknown[0]!r}.")
+    return [known[name] for name in asked.playbooks] or list(known.values())
+
+
+def look(session: Session, subscription: Subscription, asked: Asked, choices: Choices, show: Show) -> Look:
+    """Read a subscription, find what is wrong with it, read what cures need beyond that, and plan."""
+    from azremedy.collect.cures import read_for_cures  # noqa: PLC0415 - decoding is loaded when something is decoded
+
+    estate, scan = scanned(session, subscription, asked, show)
+    worth = [(one.playbook, one.finding) for one in scan.diagnoses if one.finding.severity >= asked.severity]
+    if any(playbook.plan_needs for playbook, _ in worth):
+        progress = reading(subscription.name, show)
+        estate = read_for_cures(session.reader, estate, worth, progress=progress).estate
+    return Look(estate, scan, plan(estate, scan.diagnoses, choices, severity=asked.severity))
+
+
+def scanned(session: Session, subscription: Subscription, asked: Asked, show: Show) -> tuple[Estate, Scan]:
+    """Return what was read of a subscription, and what the playbooks say of it."""
+    playbooks, selection = chosen(asked), Selection.of(asked.vms, asked.groups)
+    made = session.read(
+        subscription,
+        playbooks=playbooks,
+        more=LOCKS,
+        lookback=asked.lookback,
+        deep=asked.deep,
+        selection=selection,
+        progress=reading(subscription.name, show),
+    )
+    scan = evaluate(
+        made.estate, playbooks, selection=selection, calls=made.calls, finished=session.reader.now
+    )
+    return made.estate, scan

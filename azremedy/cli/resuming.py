@@ -1,0 +1,71 @@
+"""Going on with a run, or taking it back: to its own cloud and subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from azremedy import journal as journals
+from azremedy.cli.output import note, put
+from azremedy.cli.runs import named
+from azremedy.cli.writing import Writing, of_signal, of_steps, resumed, worst, writing
+from azremedy.errors import AzremedyError, Exit, PlanRefused
+from azremedy.journal import Run
+from azremedy.report import outcome
+from azremedy.report.outcome import Ending
+from azremedy.session import Session, connect
+
+Log = Callable[[str], None] | None
+
+
+@contextmanager
+def of_run(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Iterator[Session]:
+    """Sign in where a run was. Raises `PlanRefused` where another cloud is named."""
+    head = run.header
+    with connect(cloud or head.endpoint, tenant=tenant or head.tenant or None, log=log) as session:
+        if session.cloud != head.endpoint:
+            raise PlanRefused(f"Run {head.id} was made on {head.endpoint}, and this is {session.cloud}.")
+        yield session
+
+
+@contextmanager
+def writing_of(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Iterator[Writing]:
+    """Be ready to write where a run wrote."""
+    with of_run(run, cloud, tenant, log) as session:
+        [subscription] = session.subscriptions([run.header.subscription])
+        with writing(session, subscription, going_on=run) as made:
+            yield made
+
+
+def resume_all(
+    name: str | None, journal: Path | None, cloud: str | None, tenant: str | None, log: Log
+) -> Exit:
+    """Resume one run, or every unfinished one of this machine."""
+    if name and journal:
+        raise AzremedyError("A run and --journal are two ways to name one: give one of them.")
+    if name or journal:
+        runs = [named(name or "", journal)]
+    else:
+        runs = [run for run in journals.runs() if not run.finished and run.here and not run.alive]
+    if not runs:
+        note("azremedy: no run of this machine is unfinished")
+    return worst([resume_one(run, cloud, tenant, log) for run in runs])
+
+
+def resume_one(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Exit:
+    """Resume a run unless it is at work or came to its end, perhaps a moment ago on the way to another one."""
+    run = journals.read(run.path)
+    if run.finished:
+        note(f"azremedy: run {run.header.id} came to its end, nothing is left to do")
+        return Exit.CLEAN
+    if run.alive:
+        raise AzremedyError(f"Run {run.header.id} is at work (process {run.header.pid}): wait for its end.")
+    with writing_of(run, cloud, tenant, log) as made:
+        done, unlocked = resumed(run, made)
+        ending = Ending(run.header.id, made.guid, done, unlocked)
+        stopped = of_signal(made.stop, unlocked)
+    put(outcome.text(ending))
+    still_open = bool(journals.read(run.path).open_brackets)
+    codes = [of_steps(done, unlocked), Exit.STEP_FAILED if still_open else Exit.CLEAN]
+    return stopped if stopped is not None else worst(codes)

@@ -1,0 +1,91 @@
+"""`azremedy runs`: what was applied on this machine, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from azremedy.cli.options import color, debugging, meant, output
+from azremedy.cli.output import colored, put, width
+from azremedy.errors import AzremedyError
+from azremedy.report import render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from azremedy.journal import Run
+
+
+@click.group(invoke_without_command=True)
+@output()
+@color()
+@debugging()
+@click.pass_context
+def runs(ctx: click.Context, /, *, output: str, color: str) -> None:
+    """List the runs of `fix --apply` on this machine, oldest first."""
+    if ctx.invoked_subcommand is None:
+        from azremedy import journal  # noqa: PLC0415 - loaded when something is listed
+
+        show([summary(run) for run in journal.runs()], output, color)
+
+
+@runs.command("show")
+@click.argument("run")
+@output()
+@color()
+@debugging()
+def show_run(run: str, output: str, color: str) -> None:
+    """Show each write of a run, and what became of it."""
+    found = named(run)
+    rows = [
+        {
+            "step": one.key,
+            "group": one.group,
+            "outcome": found.outcomes.get(one.key, one.state),
+            "what": one.step.summary,
+            "method": one.step.request.method,
+            "resource": one.step.request.address,
+            "open": one in found.open_brackets,
+            "at": one.at.isoformat(),
+            "reason": one.reason,
+        }
+        for one in found.entries
+    ]
+    show(rows if output == "table" else {**summary(found), "steps": rows}, output, color)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    head = run.header
+    state = "finished" if run.finished else "running" if run.alive else "unfinished"
+    return {
+        "run": head.id,
+        "started": head.started.isoformat(),
+        "subscription": head.subscription,
+        "who": head.who,
+        "state": state,
+        "writes": len(run.entries),
+        "openLocks": len(run.open_brackets),
+    }
+
+
+def show(data: Any, form: str, color: str) -> None:
+    if form != "table":
+        put(render(form, data))
+        return
+    from azremedy.report import table  # noqa: PLC0415 - only tables need rich
+
+    shown = colored(color)
+    put(table.text(data, width=width(), color=shown), color=shown)
+
+
+def named(run: str, path: Path | None = None) -> Run:
+    """Return the run of this id, or that of a journal. Raises `AzremedyError` with what was probably meant."""
+    from azremedy import journal  # noqa: PLC0415 - as above
+
+    if path is not None:
+        return journal.read(path)
+    known = {one.header.id: one for one in journal.runs()}
+    if run not in known:
+        raise AzremedyError(f"There is no run {run!r} on this machine.{meant(run, known)}")
+    return known[run]

@@ -1,0 +1,169 @@
+"""Reading journals back: where each step stands, and which locks are still lifted."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from azremedy.arm import Json
+from azremedy.errors import AzremedyError
+from azremedy.journal.data import loaded
+from azremedy.journal.process import boot, folder, runs_here
+from azremedy.journal.writing import SUFFIX, VERSION, Header
+from azremedy.plan import Group, Step
+
+CLOSED: Final = frozenset({"closed", "left", "kept open"})
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    A step that a run intended, and what its journal says became of it.
+
+    `state` is the newest event of its fate (`intended` where there is none), `body` what was kept of it before, `left`
+    what was kept of it after; `opens` is `close` or `keep` for a lifted lock and `closed` whether that is over.
+    """
+
+    key: str
+    group: str
+    step: Step
+    body: Json
+    at: datetime
+    opens: str | None = None
+    state: str = "intended"
+    operation: str | None = None
+    reason: str | None = None
+    code: str | None = None
+    left: Json = None
+    closed: bool = False
+    undone: bool = False
+    executed: bool = True
+    """False only where ARM surely did not carry it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A journal that was read back; `outcomes` has the last event of every step, sent or not."""
+
+    path: Path
+    header: Header
+    groups: tuple[Group, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    outcomes: Mapping[str, str] = field(default_factory=dict)
+    finished: bool = False
+
+    @property
+    def open_brackets(self) -> tuple[Entry, ...]:
+        """The lifted locks that are to be put back, the newest first."""
+        return tuple(
+            one for one in reversed(self.entries) if one.opens == "close" and one.executed and not one.closed
+        )
+
+    @property
+    def here(self) -> bool:
+        """Whether it ran on this host."""
+        return self.header.host == platform.node()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process may still be at work: it is this host, not restarted since, and the process is there."""
+        if not self.here or (self.header.boot and self.header.boot != boot()):
+            return False
+        return runs_here(self.header.pid)
+
+
+def read(path: Path) -> Run:
+    """Read a journal back; a torn last line is passed over. Raises `AzremedyError` for what is no journal."""
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise AzremedyError(f"Cannot read the journal {path}: {error.strerror}.") from error
+    try:
+        events = [json.loads(line) for line in lines[:-1] if line.strip()]
+        first = events[0]
+        if first["schemaVersion"] != VERSION:
+            raise AzremedyError(
+                f"{path} is a journal of version {first['schemaVersion']}; this azremedy reads version {VERSION}."
+            )
+        return _replayed(path, loaded(Header, first["run"]), events[1:])
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise AzremedyError(f"{path} is not a journal that azremedy wrote: name another file.") from error
+
+
+def runs(where: Path | None = None) -> tuple[Run, ...]:
+    """Return the runs whose journals lie in a folder, oldest first; what is no journal there is passed over."""
+    return tuple(sorted(_readable(where or folder()), key=lambda run: run.header.started))
+
+
+def unfinished(where: Path | None, subscription: str) -> tuple[Run, ...]:
+    """Return the runs of a subscription on this host that did not come to their end and whose process is gone."""
+    return tuple(
+        run
+        for run in runs(where)
+        if not run.finished
+        and run.header.subscription.lower() == subscription.lower()
+        and run.here
+        and not run.alive
+    )
+
+
+def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
+    groups: tuple[Group, ...] = ()
+    entries: dict[str, Entry] = {}
+    outcomes: dict[str, str] = {}
+    finished = False
+    for event in events:
+        name, key = event["event"], event.get("step", "")
+        match name:
+            case "plan":
+                groups = loaded(tuple[Group, ...], event["groups"])
+            case "finished":
+                finished = True
+            case "intend":
+                entries[key] = _intended(event)
+                outcomes[key] = name
+            case _:
+                outcomes[key] = name
+                if key in entries:
+                    entries[key] = _after(entries[key], name, event)
+    return Run(path, header, groups, tuple(entries.values()), outcomes, finished)
+
+
+def _intended(event: Json) -> Entry:
+    return Entry(
+        key=event["step"],
+        group=event["group"],
+        step=loaded(Step, event["does"]),
+        body=event["body"],
+        at=datetime.fromisoformat(event["at"]),
+        opens=event["opens"],
+    )
+
+
+def _after(entry: Entry, name: str, event: Json) -> Entry:
+    if name in {"closing", *CLOSED}:
+        return replace(entry, closed=name in CLOSED)
+    if name == "undone":
+        return replace(entry, undone=True)
+    return replace(
+        entry,
+        state=name,
+        operation=event.get("operation", entry.operation),
+        reason=event.get("reason"),
+        code=event.get("code"),
+        left=event.get("left", entry.left),
+        executed=event.get("executed", True),
+    )
+
+
+def _readable(where: Path) -> Iterator[Run]:
+    for path in sorted(where.glob(f"*{SUFFIX}")):
+        try:
+            yield read(path)
+        except AzremedyError:
+            continue

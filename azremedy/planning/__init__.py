@@ -1,0 +1,149 @@
+"""
+From findings to a plan: what playbooks propose, with the locks in its way lifted around it, in groups.
+
+Pure: nothing is read or written. Whatever is not planned is by hand, with a reason; no finding is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from azremedy.estate import Estate
+from azremedy.plan import ByHand, Choices, Cure, FixClass, Group, steps
+from azremedy.planning.groups import grouped
+from azremedy.planning.locks import Blocked, Clearing
+from azremedy.playbook import Finding, Playbook, Severity
+from azremedy.resources import Read
+
+__all__ = ["Diagnosed", "Plan", "plan"]
+
+
+class Diagnosed(Protocol):
+    """A finding, the playbook that made it, and the fingerprint that names it."""
+
+    @property
+    def playbook(self) -> Playbook[Any]: ...
+    @property
+    def finding(self) -> Finding[Any]: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    What will be done, what is left to a person, and why.
+
+    `suspected` counts the findings that are left out for want of evidence and that a playbook knows how to cure.
+    """
+
+    groups: tuple[Group, ...]
+    by_hand: tuple[ByHand, ...]
+    suspected: int = 0
+
+    def counts(self) -> Mapping[FixClass, int]:
+        """Return the number of writes of each class, those of later rungs included."""
+        classes = [step.fix_class for group in self.groups for step in steps(*group.nodes)]
+        return {one: classes.count(one) for one in FixClass if one is not FixClass.MANUAL}
+
+    def further(self, class_: FixClass, /) -> int:
+        """Return how many more findings would be cured if this class were admitted."""
+        return len({one.finding for one in self.by_hand if one.allow is class_})
+
+
+def plan(
+    estate: Estate,
+    diagnoses: Iterable[Diagnosed],
+    choices: Choices,
+    *,
+    severity: Severity = Severity.CORROBORATED,
+) -> Plan:
+    """
+    Return the plan for the findings of at least `severity`.
+
+    A cure is planned where every class in it is admitted and every lock that would refuse one of its steps may be
+    lifted around it; else its findings are by hand, with what stands in the way.
+    """
+    found = list(diagnoses)
+    chosen = [one for one in found if one.finding.severity >= severity]
+    cures: list[Cure] = []
+    by_hand: list[ByHand] = []
+    for said in proposed(estate, chosen, choices):
+        match admitted(estate, said, choices):
+            case Cure() as cure:
+                cures.append(cure)
+            case ByHand() as refused:
+                by_hand += each(refused, said, chosen)
+    by_hand += forgotten(chosen, cures, by_hand)
+    return Plan(
+        groups=tuple(grouped(cures, choices.bracket_size)),
+        by_hand=tuple(by_hand),
+        suspected=sum(could_be_cured(one) for one in found if one not in chosen),
+    )
+
+
+def could_be_cured(one: Diagnosed) -> bool:
+    curable = one.playbook.plan is not None and one.finding.manual is None
+    return curable and one.finding.severity >= Severity.SUSPECTED
+
+
+def proposed(estate: Estate, chosen: Sequence[Diagnosed], choices: Choices) -> Iterator[Cure | ByHand]:
+    """Yield what each playbook plans for its findings."""
+    playbooks = {one.playbook.id: one.playbook for one in chosen}
+    for playbook in playbooks.values():
+        if playbook.plan:
+            findings = [one.finding for one in chosen if one.playbook.id == playbook.id]
+            yield from playbook.plan(estate, findings, choices)
+
+
+def admitted(estate: Estate, said: Cure | ByHand, choices: Choices) -> Cure | ByHand:
+    """Return a cure with the locks in its way lifted around it, or why it is not carried out."""
+    if isinstance(said, ByHand):
+        return said
+    if gap := unread_locks(estate):
+        return left(said, gap, None)
+    try:
+        cure = replace(said, nodes=Clearing(estate, choices).sequence(said.nodes, frozenset()))
+    except Blocked as blocked:
+        return left(said, str(blocked), blocked.allow)
+    lacking = {step.fix_class for step in steps(*cure.nodes)} - choices.allow
+    if not lacking:
+        return cure
+    flags = " ".join(f"--allow {one}" for one in FixClass if one in lacking)
+    strongest = max(lacking, key=list(FixClass).index)
+    return left(said, f"its cure is {strongest}; {flags} admits it", strongest)
+
+
+def unread_locks(estate: Estate) -> str | None:
+    """Return why nobody knows which locks are in the way, if nobody does."""
+    if Read.LOCKS not in estate.reads:
+        return "the locks that may refuse its cure were not asked for"
+    gap = estate.any_unread(Read.LOCKS)
+    return f"the locks that may refuse its cure could not be read: {gap.reason}" if gap else None
+
+
+def left(cure: Cure, reason: str, allow: FixClass | None) -> ByHand:
+    return ByHand(cure.playbook, cure.vms[0], cure.findings[0], reason, allow)
+
+
+def each(refused: ByHand, said: Cure | ByHand, chosen: Iterable[Diagnosed]) -> Iterator[ByHand]:
+    """Yield a refused cure once for every finding that it would have cured."""
+    if isinstance(said, ByHand):
+        yield refused
+        return
+    vms = {one.fingerprint: one.finding.vm for one in chosen}
+    for finding in said.findings:
+        yield replace(refused, finding=finding, vm=vms.get(finding, refused.vm))
+
+
+def forgotten(
+    chosen: Iterable[Diagnosed], cures: Iterable[Cure], by_hand: Iterable[ByHand]
+) -> Iterator[ByHand]:
+    """Yield the findings of which no playbook spoke when it planned, or whose playbook plans nothing."""
+    spoken = {one for cure in cures for one in cure.findings} | {one.finding for one in by_hand}
+    for one in chosen:
+        if one.fingerprint not in spoken:
+            reason = one.finding.manual or one.playbook.remedy
+            yield ByHand(one.playbook.id, one.finding.vm, one.fingerprint, reason)

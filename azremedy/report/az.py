@@ -1,0 +1,105 @@
+"""A plan as commands of `az`, for who would rather send them by hand; quoted for a POSIX shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable, Iterator
+
+from azremedy.apply.addresses import version
+from azremedy.arm import Request
+from azremedy.plan import Bracket, Group, Ladder, Node, Restore, Step
+from azremedy.report.plain import NAMED, escaped, plain, visible
+from azremedy.report.plan import conditions, way_back
+
+LOCK = "microsoft.authorization/locks"
+VM = "microsoft.compute/virtualmachines"
+VERBS = {
+    ("DELETE", LOCK, ""): "lock delete",
+    ("DELETE", f"{VM}/extensions", ""): "vm extension delete",
+    **{
+        ("POST", VM, verb): f"vm {verb}" for verb in ("reapply", "redeploy", "restart", "start", "deallocate")
+    },
+}
+"""What `az` has a verb for; all else goes through `az rest`."""
+
+
+def text(groups: Iterable[Group]) -> str:
+    """Return the commands of these groups, and between them in comments what azremedy would wait for."""
+    return "".join(f"{line}\n" for group in groups for line in of_group(group))
+
+
+def of_group(group: Group) -> Iterator[str]:
+    for cure in group.cures:
+        yield comment(f"{cure.playbook}: {', '.join(vm.name for vm in cure.vms)}")
+    yield from nodes(group.nodes)
+    yield ""
+
+
+def nodes(of: Iterable[Node]) -> Iterator[str]:
+    for node in of:
+        match node:
+            case Step():
+                yield comment(node.summary)
+                yield command(node.request)
+            case Ladder():
+                for rung in node.rungs:
+                    yield from nodes([rung])
+                    yield comment(f"wait; the rest is not needed once {conditions(node.until)}")
+            case Bracket():
+                yield from bracket(node)
+
+
+def bracket(one: Bracket) -> Iterator[str]:
+    yield from nodes([one.open])
+    yield from nodes(one.body)
+    if one.keep_open:
+        return
+    yield comment(f"wait until {conditions(one.until)}, then put back what was lifted")
+    undo = one.open.undo
+    if isinstance(undo, Restore) and one.open.request.id.type == LOCK:
+        yield relock(one.open)
+    elif isinstance(undo, Request):
+        yield command(undo)
+    else:
+        yield comment(way_back(undo))
+
+
+def command(request: Request) -> str:
+    """Return the command that sends a request."""
+    verb = VERBS.get((request.method, request.id.type, request.action))
+    if verb:
+        return f"az {verb} --ids {quoted(request.id.text)}"
+    url = f"{request.address}?api-version={version(request.id)}"
+    body = [] if request.body is None else ["--body", quoted(json.dumps(request.body))]
+    return " ".join(["az rest --method", request.method.lower(), "--url", quoted(url), *body])
+
+
+def relock(lifted: Step) -> str:
+    """Return the command that puts a lock back as the plan saw it."""
+    lock, scope = lifted.request.id, lifted.request.id.scope
+    held = {expect.path.rpartition(".")[2]: expect.value for expect in lifted.before if expect.target == lock}
+    words = ["az lock create --name", quoted(lock.name), "--lock-type", quoted(str(held.get("level")))]
+    if held.get("notes"):
+        words += ["--notes", quoted(str(held["notes"]))]
+    if scope.type:
+        words += ["--resource", quoted(scope.text)]
+    elif scope.group:
+        words += ["--resource-group", quoted(scope.name)]
+    return " ".join([*words, "--subscription", quoted(str(lock.subscription))])
+
+
+def comment(said: str) -> str:
+    return plain(f"# {said}")
+
+
+def quoted(word: str) -> str:
+    """Return a word as a shell takes it, and as no terminal obeys it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    parts = (one if visible(one) and one not in "\\'" else code(one) for one in word)
+    return f"$'{''.join(parts)}'"
+
+
+def code(char: str) -> str:
+    return f"\\{char}" if char in "\\'" else NAMED.get(char) or escaped(char)

@@ -1,0 +1,154 @@
+"""What became of a run: each write, each finding looked at again, each scope that was unlocked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from azremedy import __version__
+from azremedy.arm import ArmId
+from azremedy.plan import ByHand, Done, Outcome, Unlocked
+from azremedy.planfile import Refused
+from azremedy.planfile.data import by_hand_data
+from azremedy.report.plain import plain
+from azremedy.report.plan import by_hand
+from azremedy.report.screen import count, vm_names
+from azremedy.report.table import WIDTH, drawn, listed
+from azremedy.verify import Verdict, Verified
+
+SCHEMA_VERSION = 1
+FINE = frozenset({Outcome.APPLIED, Outcome.NOT_NEEDED})
+COLORS = {
+    Verdict.FIXED: "green",
+    Verdict.RELIEVED: "yellow",
+    Verdict.STILL_THERE: "red",
+    Verdict.UNDECIDABLE: "bold yellow",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A backup that was to prove a cure: `proved` once it completed; `error` is the job's where it failed."""
+
+    vm: ArmId
+    proved: bool
+    job: ArmId | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended."""
+
+    run: str
+    subscription: str
+    done: tuple[Done, ...] = ()
+    unlocked: tuple[Unlocked, ...] = ()
+    verified: tuple[Verified, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    by_hand: tuple[ByHand, ...] = ()
+    proofs: tuple[Proof, ...] = ()
+
+
+def document(ending: Ending) -> dict[str, Any]:
+    """Return how a run ended as `schemas/run.json` describes it."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "tool": {"name": "azremedy", "version": __version__},
+        "run": ending.run,
+        "subscription": ending.subscription,
+        "steps": [step(one) for one in ending.done],
+        "unlocked": [
+            {"lock": one.lock.text, "scope": one.lock.scope.text, "seconds": one.seconds, "closed": one.closed}
+            for one in ending.unlocked
+        ],
+        "verified": [
+            {
+                "playbook": one.playbook,
+                "vm": one.vm.text,
+                "finding": one.finding,
+                "verdict": one.verdict.value,
+                "reason": one.reason,
+            }
+            for one in ending.verified
+        ],
+        "refused": [
+            {"group": one.group, "summary": one.summary, "reason": one.reason} for one in ending.refused
+        ],
+        "byHand": [by_hand_data(one) for one in ending.by_hand],
+        "proofs": [
+            {"vm": one.vm.text, "proved": one.proved, "job": one.job and one.job.text, "error": one.error}
+            for one in ending.proofs
+        ],
+    }  # fmt: skip
+
+
+def step(one: Done) -> dict[str, Any]:
+    request = one.step.request
+    return {
+        "group": one.group,
+        "summary": one.step.summary,
+        "method": request.method,
+        "resource": request.id.text,
+        "action": request.action,
+        "outcome": one.outcome.value,
+        "reason": one.reason,
+        "code": one.code,
+    }
+
+
+def text(ending: Ending, *, width: int = WIDTH, color: bool = False) -> str:
+    """Return how a run ended, for a person."""
+    return drawn(of(ending), width=width, color=color)
+
+
+def of(ending: Ending) -> Iterator[RenderableType]:
+    yield Text(f"Run {plain(ending.run)}", "bold")
+    yield from (write(one) for one in ending.done)
+    yield from (unlocked(one, ending.run) for one in ending.unlocked)
+    if ending.refused:
+        lines = [plain(f"{one.group} ({one.summary}): {one.reason}") for one in ending.refused]
+        yield listed(Text("Approved and not carried out:", "bold red"), lines)
+    if ending.by_hand:
+        yield listed(Text("By hand:", "bold"), by_hand(ending.by_hand))
+    yield from verified(ending)
+    yield from (proof(one) for one in ending.proofs)
+    yield summary(ending)
+
+
+def write(one: Done) -> Text:
+    said = plain(f"  {one.step.summary}" + (f": {one.reason}" if one.reason else ""))
+    return Text.assemble((str(one.outcome), "green" if one.outcome in FINE else "red"), said)
+
+
+def unlocked(one: Unlocked, run: str) -> Text:
+    lock = plain(f"lock '{one.lock.name}' of {one.lock.scope.name}")
+    if one.closed:
+        return Text(f"{lock}: lifted for {one.seconds:.0f} s")
+    return Text(
+        f"{lock} is NOT BACK after {one.seconds:.0f} s: run `azremedy resume {plain(run)}`", "bold red"
+    )
+
+
+def verified(ending: Ending) -> Iterator[Text]:
+    names = vm_names(one.vm for one in ending.verified)
+    for one in ending.verified:
+        said = plain(f"  {names[one.vm]}: {one.playbook}" + (f": {one.reason}" if one.reason else ""))
+        yield Text.assemble((str(one.verdict), COLORS[one.verdict]), said)
+
+
+def proof(one: Proof) -> Text:
+    said = plain(f"  {one.vm.name}: " + (one.error or "a backup has completed since"))
+    return Text.assemble(("proved" if one.proved else "not proved", "green" if one.proved else "red"), said)
+
+
+def summary(ending: Ending) -> Text:
+    said = [one.verdict for one in ending.verified]
+    counts = [f"{said.count(verdict)} {verdict}" for verdict in Verdict if verdict in said]
+    applied = sum(one.outcome is Outcome.APPLIED for one in ending.done)
+    parts = [count(applied, "write"), *counts]
+    return Text(", ".join(parts), "bold")

@@ -1,0 +1,108 @@
+"""After a run: what a second look says of each finding that was to be cured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from azremedy.arm import ArmId
+from azremedy.estate import Estate
+from azremedy.plan import Group
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
+from azremedy.resources import Read
+
+
+class Verdict(StrEnum):
+    """What became of a finding."""
+
+    FIXED = "fixed"
+    """Looked again, and it is gone."""
+    RELIEVED = "relieved"
+    """Backups work for now: it is there with less weight, as a lock that was lifted is back or a count is near a limit."""
+    STILL_THERE = "still there"
+    UNDECIDABLE = "undecidable"
+    """What would tell could not be read, which proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A finding that was to be cured, and the verdict; `reason` says until when it is relieved, or what is unread."""
+
+    playbook: str
+    vm: ArmId
+    finding: str
+    verdict: Verdict
+    reason: str | None = None
+
+
+class Diagnosed(Protocol):
+    """A finding, the playbook that made it, and the fingerprint that names it."""
+
+    @property
+    def playbook(self) -> Playbook[Any]: ...
+    @property
+    def finding(self) -> Finding[Any]: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+def verify(
+    groups: Iterable[Group],
+    before: Sequence[Diagnosed],
+    again: Estate,
+    after: Sequence[Diagnosed],
+    not_evaluated: Iterable[NotEvaluated] = (),
+    beside: Iterable[str] = (),
+) -> tuple[Verified, ...]:
+    """
+    Return a verdict on each finding of `before` that these groups were to cure.
+
+    `beside` are fingerprints of others at the same VMs, which may be gone with them.
+
+    `again` is a second reading of the VMs, `after` what was found in it and `not_evaluated` where no verdict was
+    possible. A finding that is there below `corroborated`, with less weight than before, is relieved.
+    """
+    look = Second(
+        again,
+        {one.fingerprint: one for one in after},
+        {(gap.playbook, gap.vm): gap.because for gap in not_evaluated},
+    )
+    relief: dict[str, str | None] = dict.fromkeys(beside)
+    relief |= {finding: cure.relief for group in groups for cure in group.cures for finding in cure.findings}
+    return tuple(look.verdicts((one for one in before if one.fingerprint in relief), relief))
+
+
+@dataclass(frozen=True, slots=True)
+class Second:
+    """A second look: the estate, what was found in it by fingerprint, and where no verdict was possible."""
+
+    estate: Estate
+    found: Mapping[str, Diagnosed]
+    gaps: Mapping[tuple[str, ArmId], str]
+
+    def verdicts(self, before: Iterable[Diagnosed], relief: Mapping[str, str | None]) -> Iterator[Verified]:
+        for one in before:
+            verdict, reason = self.of(one, relief[one.fingerprint])
+            yield Verified(one.playbook.id, one.finding.vm, one.fingerprint, verdict, reason)
+
+    def of(self, one: Diagnosed, relief: str | None) -> tuple[Verdict, str | None]:
+        there = self.found.get(one.fingerprint)
+        if there is not None:
+            weight = there.finding.severity
+            if weight < one.finding.severity and weight < Severity.CORROBORATED:
+                return Verdict.RELIEVED, relief or f"only {weight} now: {there.finding.message}"
+            return Verdict.STILL_THERE, there.finding.message
+        if because := self.unknown(one):
+            return Verdict.UNDECIDABLE, because
+        return Verdict.FIXED, None
+
+    def unknown(self, one: Diagnosed) -> str | None:
+        """Return why its absence proves nothing, if it does not."""
+        needed = one.playbook.needs | {Read.ITEMS}
+        if unasked := needed - self.estate.reads:
+            return f"{min(unasked)} not asked for"
+        if gap := self.estate.any_unread(*sorted(needed)):
+            return f"{gap.read} not read: {gap.reason}"
+        return self.gaps.get((one.playbook.id, one.finding.vm))

@@ -1,0 +1,287 @@
+"""What every cure owes, whatever it cures: shown here on an estate in which everything is wrong at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from building import (
+    DESTRUCTIVE,
+    GUARDED,
+    NOT_READY,
+    SERVICE_GROUP,
+    VAULT,
+    attached,
+    collection,
+    collection_id,
+    copies,
+    disk,
+    estate,
+    failed_item,
+    failed_job,
+    found,
+    item,
+    lock,
+    nic,
+    nic_id,
+    nsg,
+    nsg_id,
+    plans,
+    points,
+    rule,
+    subnet,
+    subnet_id,
+    view,
+    vm,
+    vm_id,
+)
+
+from azremedy.arm import ArmId, Request
+from azremedy.estate import Estate
+from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, as_data, steps
+from azremedy.playbook import load
+from azremedy.points import service_collections
+from azremedy.resources import (
+    AdminRules,
+    ExtensionView,
+    PowerState,
+    Read,
+    Route,
+    RouteTable,
+    ServiceTags,
+    Status,
+    Vault,
+)
+
+PLAYBOOKS = load()
+FAILED = Status("ProvisioningState/failed/4", "Error", "Not Ready")
+LIMIT = "UserErrorRpCollectionLimitReached"
+
+
+def machine(name: str, **changes: Any) -> list[Any]:
+    """A protected VM with a failed backup, an interface of its own, and room for what is wrong with it."""
+    its = nic_id(f"{name}-nic")
+    wire = nic(
+        f"{name}-nic", vm=vm_id(name), subnet=changes.pop("subnet", None), nsg=changes.pop("nsg", None)
+    )
+    job = failed_job(changes.pop("code", LIMIT), name)
+    return [
+        vm(name, nics=(its,), primary_nic=its, **changes),
+        failed_item(name),
+        job,
+        wire,
+        AdminRules(its),
+    ]
+
+
+def full(name: str, **of: Any) -> list[Any]:
+    held = collection(name, **of)
+    kept = points(18, held, f"guid-of-{name}")
+    return [held, kept, copies(kept, name=name)]
+
+
+stopped = item("stopped1", protection_state="ProtectionStopped")
+wrong = (
+    *machine("locked1"),
+    *full("locked1"),
+    *machine("locked2"),
+    *full("locked2"),
+    lock(SERVICE_GROUP),
+    lock(collection("locked2").id, name="inner"),
+    *machine("full1"),
+    *full("full1", group="AzureBackupRG_westeurope_2"),
+    *machine("broken1", code="ExtensionStuckInDeletionState"),
+    view(
+        "broken1",
+        handlers=(),
+        extensions=(
+            ExtensionView("VMSnapshot", "Microsoft.Azure.RecoveryServices.VMSnapshot", "1.0", (FAILED,)),
+            ExtensionView("Scanner", "Acme.Scanner", "1.0", (FAILED,)),
+        ),
+    ),
+    *machine("shut1", nsg=nsg_id("nsg1"), code="ExtensionSnapshotFailedNoNetwork"),
+    *machine("shut2", nsg=nsg_id("nsg1"), code="ExtensionSnapshotFailedNoNetwork"),
+    nsg(rule("Deny", "Internet", 300), nics=(nic_id("shut1-nic"), nic_id("shut2-nic"))),
+    *machine("routed1", subnet=subnet_id("routed")),
+    subnet(),
+    subnet("routed", route_table=ArmId(f"{vm_id('rt')}")),
+    RouteTable(ArmId(f"{vm_id('rt')}"), (Route("default", "0.0.0.0/0", "VirtualAppliance"),)),
+    *machine("big1", disks=(attached("big", 0), attached("big2", 1)), code="UserErrorUnsupportedDiskSize"),
+    disk("big", 70000),
+    disk("big2", 70000),
+    *machine("silent1"),
+    view("silent1", agent_version="Unknown", agent=NOT_READY),
+    *machine("old1"),
+    view("old1", agent_version="2.7.0.0"),
+    *machine("failed1", provisioning_state="Failed"),
+    view("failed1"),
+    *machine("off1"),
+    PowerState(vm_id("off1"), "stopped"),
+    vm("stopped1"),
+    stopped,
+    vm("bare1"),
+    ServiceTags("westeurope", ("Storage.WestEurope",)),
+    Vault(VAULT, "westeurope"),
+)
+sick = estate(*wrong)
+
+lookalike = replace(collection("locked1"), id=collection_id("AzureBackup_locked1_1", "snapshots"))
+hostile = estate(
+    *(one for one in wrong if one not in full("locked1")),
+    *full("locked1"),
+    lookalike,
+    points(3, lookalike, "guid-of-locked1"),
+    replace(collection("locked1", suffix="_9"), source=vm_id("somebody-else")),
+    *full("locked12"),
+    *machine("full12"),
+    lock("snapshots", name="theirs"),
+    lock("prod", name="production"),
+    lock("AzureBackupRG_westeurope_11", name="longer"),
+    nsg(rule("Deny", "Internet", 300), name="nsg10"),
+)
+
+EVERYTHING: dict[str, Any] = {
+    "exclude_luns": {("big1", 0): "scratch"},
+    "resume_protection": frozenset({"stopped1"}),
+}
+WORLDS = [
+    pytest.param(read, replace(choices, **named), id=f"{which}, {how}")
+    for which, read in {"everything is wrong": sick, "among look-alikes": hostile}.items()
+    for how, choices, named in (
+        ("only what is safe", Choices(), EVERYTHING),
+        ("nothing named", GUARDED, {}),
+        ("guarded", GUARDED, EVERYTHING | {"power": "on"}),
+        ("destructive", DESTRUCTIVE, EVERYTHING | {"power": "off"}),
+        ("collections", DESTRUCTIVE, {"delete_collection": frozenset({"locked1", "full1"})}),
+        ("brackets of one", GUARDED, {"bracket_size": 1, "keep_unlocked": True}),
+    )
+]
+
+
+def said(read: Estate, choices: Choices) -> Iterator[Cure | ByHand]:
+    for name in PLAYBOOKS:
+        yield from plans(name, read, choices)
+
+
+def written(read: Estate, choices: Choices) -> Iterator[tuple[Cure, Step]]:
+    for one in said(read, choices):
+        if isinstance(one, Cure):
+            yield from ((one, step) for step in steps(*one.nodes))
+
+
+def test_the_estate_has_every_cause_and_a_cure_for_each_that_has_one() -> None:
+    choices = replace(DESTRUCTIVE, **EVERYTHING, power="on")
+    cured = {one.playbook for one in said(sick, choices) if isinstance(one, Cure)}
+
+    assert {name for name in PLAYBOOKS if found(name, sick)} == set(PLAYBOOKS)
+    assert set(PLAYBOOKS) - cured == {"agent-outdated", "egress-route", "unprotected-vm"}
+
+
+@pytest.mark.parametrize(("read", "choices"), WORLDS)
+class TestEveryCure:
+    def test_is_planned_twice_the_same(self, read: Estate, choices: Choices) -> None:
+        assert [as_data(one) for one in said(read, choices)] == [as_data(one) for one in said(read, choices)]
+
+    def test_is_plain_data(self, read: Estate, choices: Choices) -> None:
+        json.dumps([as_data(one) for one in said(read, choices)])
+
+    def test_has_nothing_in_it_that_was_not_admitted(self, read: Estate, choices: Choices) -> None:
+        assert {step.fix_class for _, step in written(read, choices)} <= choices.allow
+
+    def test_says_what_must_hold_before_and_after(self, read: Estate, choices: Choices) -> None:
+        for _, step in written(read, choices):
+            assert step.before, step.summary
+            assert step.after, step.summary
+            assert step.within.total_seconds() > 0
+
+    def test_needs_rights_that_rbac_knows(self, read: Estate, choices: Choices) -> None:
+        for _, step in written(read, choices):
+            assert all(
+                re.fullmatch(r"Microsoft\.\w+/[\w/]+/(write|delete|action)", right)
+                for right in step.permissions
+            )
+
+    def test_says_what_is_lost_where_something_is(self, read: Estate, choices: Choices) -> None:
+        for _, step in written(read, choices):
+            if step.fix_class is FixClass.DESTRUCTIVE:
+                assert step.loses
+                assert isinstance(step.undo, Irreversible)
+
+    def test_changes_a_vm_only_where_backups_of_it_are_looked_at_first(
+        self, read: Estate, choices: Choices
+    ) -> None:
+        for cure, step in written(read, choices):
+            if step.request.id.type.startswith("microsoft.compute/virtualmachines"):
+                assert step.changes_vm in cure.vms
+
+    def test_sends_nothing_but_the_writes_of_this_tool(self, read: Estate, choices: Choices) -> None:
+        for _, step in written(read, choices):
+            for request in (step.request, step.undo):
+                if isinstance(request, Request):
+                    assert allowed(request), request
+
+    def test_touches_nothing_that_is_not_proven_to_be_the_vms(self, read: Estate, choices: Choices) -> None:
+        for cure, step in written(read, choices):
+            mine = {thing for one in cure.vms for thing in things(read, one)}
+            assert any(thing.covers(step.request.id) for thing in mine), step.summary
+            if isinstance(step.undo, Request):
+                assert step.undo.id == step.request.id
+
+    def test_speaks_to_a_person_in_a_phrase(self, read: Estate, choices: Choices) -> None:
+        for one in said(read, choices):
+            if isinstance(one, ByHand):
+                assert len(one.reason) > 10
+                assert not one.reason.endswith(".")
+                assert (one.allow is None) == ("--allow" not in one.reason)
+
+
+ITEM = "microsoft.recoveryservices/vaults/backupfabrics/protectioncontainers/protecteditems"
+ALLOWED = {
+    "microsoft.authorization/locks": {"DELETE"},
+    "microsoft.compute/restorepointcollections": {"DELETE"},
+    "microsoft.compute/restorepointcollections/restorepoints": {"DELETE"},
+    "microsoft.compute/virtualmachines/extensions": {"DELETE"},
+    "microsoft.compute/virtualmachines": {
+        f"POST {action}" for action in ("reapply", "restart", "redeploy", "start", "deallocate", "powerOff")
+    },
+    "microsoft.network/networksecuritygroups/securityrules": {"PUT", "DELETE"},
+    ITEM: {"PUT", "POST backup"},
+}
+
+
+def allowed(request: Request) -> bool:
+    return f"{request.method} {request.action}".strip() in ALLOWED.get(request.id.type, set())
+
+
+def things(read: Estate, of: ArmId) -> Iterator[ArmId]:
+    """What is a VM's own, told apart from what is only called like it."""
+    yield of
+    yield from (one.id for one in read.items if one.vm == of)
+    for one in read.protected:
+        if one.id == of:
+            for held in service_collections(read, one):
+                assert held.source == of
+                yield held.id
+                yield from (lock.id for lock in read.locks_over(held.id))
+    for wire in read.nics:
+        if wire.vm == of and wire.nsg:
+            yield wire.nsg
+
+
+@pytest.mark.parametrize("one", PLAYBOOKS.values(), ids=list(PLAYBOOKS))
+def test_a_playbook_that_writes_asks_for_the_locks(one: Any) -> None:
+    if one.plan is not None and any(isinstance(made, Cure) for made in plans(one.id, sick, DESTRUCTIVE)):
+        assert Read.LOCKS in one.needs | one.plan_needs
+
+
+def test_look_alikes_change_no_cure() -> None:
+    choices = replace(DESTRUCTIVE, **EVERYTHING, power="on")
+    plain = {one.findings: as_data(one) for one in said(sick, choices) if isinstance(one, Cure)}
+    among = {one.findings: as_data(one) for one in said(hostile, choices) if isinstance(one, Cure)}
+    differing = {of for of in plain if among.get(of) != plain[of]}
+
+    assert {plain[of]["playbook"] for of in differing} <= {"restore-point-lock"}

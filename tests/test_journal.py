@@ -1,0 +1,246 @@
+"""The journal: on disk before anything happens, readable after anything happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from stat import S_IMODE
+from typing import Any
+
+import pytest
+from building import item, lock, vm_id
+
+from azremedy import journal
+from azremedy.arm import ArmId, Request
+from azremedy.errors import AzremedyError, Exit
+from azremedy.journal import Applier, Header, Journal, Run
+from azremedy.journal.data import loaded, plain
+from azremedy.plan import (
+    Bracket,
+    Cure,
+    Expect,
+    FixClass,
+    Group,
+    Irreversible,
+    Ladder,
+    Restore,
+    Step,
+    View,
+)
+from azremedy.plan import Test as Is
+
+AT = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+LOCK = lock("AzureBackupRG_westeurope_1", name="Keep It").id
+BODY = {"id": LOCK.text, "properties": {"level": "CanNotDelete", "notes": "do not touch"}}
+
+
+def step(request: Request, **changes: Any) -> Step:
+    made = Step(
+        summary="lift a lock",
+        request=request,
+        before=(Expect(request.id, "properties.level", Is.EQUALS, "CanNotDelete"),),
+        after=(Expect(request.id, "", Is.ABSENT),),
+        undo=Restore(),
+        within=timedelta(minutes=2),
+        fix_class=FixClass.GUARDED,
+    )
+    return replace(made, **changes)
+
+
+LIFT = step(Request("DELETE", LOCK))
+BACKUP = step(
+    Request("POST", item().id, "backup", {"properties": {"until": "now+P7D", "nested": [{"kind": "Step"}]}}),
+    after=(Expect(item().id, "properties.startTime", Is.NEWER, view=View.NEWEST_JOB),),
+    undo=Irreversible("it expires"),
+    triggers_backup=item().id,
+    loses=("nothing",),
+)
+RULE = ArmId(f"{vm_id('sql1')}/x")
+NODES = (
+    Bracket(LIFT, (BACKUP,), (Expect(LOCK, "properties.restorePoints", Is.BELOW, 18),)),
+    Ladder((step(Request("PUT", RULE), undo=Request("DELETE", RULE)),), (), timedelta(hours=1)),
+)
+GROUP = Group("g1", (Cure("restore-point-lock", (vm_id("sql1"),), ("f1",), NODES, "in two weeks"),), NODES)
+
+
+def header(**changes: Any) -> Header:
+    made = journal.header(
+        who="ops@example.com",
+        tenant="t",
+        subscription="S-1",
+        endpoint="https://management.azure.com",
+        plan="sha256:1",
+        started=AT,
+        settings={"stop_after": 2, "settle": timedelta(minutes=3)},
+    )
+    return replace(made, **changes)
+
+
+def lifted(file: Path, **changes: Any) -> Journal:
+    """A journal of a run that has lifted a lock and knows it."""
+    made = Journal.new(header(**changes), file)
+    made.begin((GROUP,))
+    made.intend("g1/0/open", "g1", LIFT, body={"whole": BODY}, at=AT, opens="close")
+    made.note("sent", "g1/0/open", AT, operation=None)
+    made.note("confirmed", "g1/0/open", AT, left={"whole": None})
+    return made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "run.jsonl"
+
+
+def test_a_plan_comes_back_as_it_was_with_its_ids_spelled_as_they_were() -> None:
+    again = loaded(tuple[Group, ...], json.loads(json.dumps(plain((GROUP,)))))
+
+    assert again == (GROUP,)
+    assert again[0].nodes[0].open.request.id.text == LOCK.text
+    assert again[0].nodes[0].body[0].before[0].test is Is.EQUALS
+
+
+def test_reads_back_what_was_written(file: Path) -> None:
+    with lifted(file):
+        pass
+
+    run = journal.read(file)
+
+    assert run.header == replace(header(), id=run.header.id)
+    assert run.groups == (GROUP,)
+    [entry] = run.entries
+    assert (entry.key, entry.step, entry.body, entry.state) == (
+        "g1/0/open",
+        LIFT,
+        {"whole": BODY},
+        "confirmed",
+    )
+    assert run.open_brackets == (entry,)
+    assert not run.finished
+
+
+@pytest.mark.parametrize("event", ["closed", "left", "kept open"])
+def test_a_bracket_that_is_over_is_not_open(file: Path, event: str) -> None:
+    with lifted(file) as written:
+        written.note("closing", "g1/0/open", AT)
+        assert journal.read(file).open_brackets
+        written.note(event, "g1/0/open", AT)
+
+    assert journal.read(file).open_brackets == ()
+
+
+def test_a_lock_whose_deletion_was_refused_is_not_open(file: Path) -> None:
+    with Journal.new(header(), file) as written:
+        written.intend("g1/0/open", "g1", LIFT, body={"whole": BODY}, at=AT, opens="close")
+        assert journal.read(file).open_brackets
+        written.note("failed", "g1/0/open", AT, executed=False, code="AuthorizationFailed")
+
+    assert journal.read(file).open_brackets == ()
+
+
+@pytest.mark.parametrize("cut", [1, 20, 200])
+def test_a_torn_last_line_is_passed_over_and_written_over(file: Path, cut: int) -> None:
+    lifted(file).close()
+    whole = file.read_bytes()
+    with lifted(file.with_name("other")) as more:
+        more.note("closed", "g1/0/open", AT, reason="x" * 400)
+    last = file.with_name("other").read_bytes().splitlines(keepends=True)[-1]
+    file.write_bytes(whole + last[:cut])
+
+    assert journal.read(file).open_brackets
+    with Journal.append(file) as again:
+        again.note("closed", "g1/0/open", AT)
+    assert journal.read(file).open_brackets == ()
+
+
+def test_is_on_disk_before_it_goes_on(file: Path) -> None:
+    with lifted(file):
+        assert file.read_bytes().count(b"\n") == 5
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_is_for_its_owner_alone(file: Path) -> None:
+    with lifted(file):
+        assert S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_overwrites_no_journal(file: Path) -> None:
+    lifted(file).close()
+
+    with pytest.raises(AzremedyError, match="is there already"):
+        Journal.new(header(), file)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{}\n", b"no json\n", b"[1]\n", b'{"event":"run","schemaVersion":1}\n']
+)
+def test_what_is_no_journal_is_refused_in_a_sentence(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+    with pytest.raises(AzremedyError, match=r"is not a journal that azremedy wrote|version"):
+        journal.read(file)
+
+
+def test_a_journal_of_another_version_is_refused_by_name(file: Path) -> None:
+    file.write_bytes(b'{"event":"run","schemaVersion":2,"run":{}}\n')
+
+    with pytest.raises(AzremedyError, match="of version 2"):
+        journal.read(file)
+
+
+def test_knows_the_unfinished_runs_of_a_subscription_whose_process_is_gone(tmp_path: Path) -> None:
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    dead = int(gone.stdout)
+    lifted(tmp_path / "dead.jsonl", pid=dead).close()
+    lifted(tmp_path / "alive.jsonl").close()
+    lifted(tmp_path / "elsewhere.jsonl", pid=dead, host="another-host").close()
+    lifted(tmp_path / "other.jsonl", pid=dead, subscription="s-2").close()
+    with lifted(tmp_path / "finished.jsonl", pid=dead) as written:
+        written.finish(AT)
+    (tmp_path / "noise.jsonl").write_text("noise\n")
+
+    assert [run.path.name for run in journal.unfinished(tmp_path, "s-1")] == ["dead.jsonl"]
+    assert len(journal.runs(tmp_path)) == 5
+
+
+def test_a_process_of_before_the_restart_is_gone(file: Path) -> None:
+    lifted(file, boot="another start").close()
+    run: Run = journal.read(file)
+
+    assert run.alive is False
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from azremedy.journal import Applier
+with Applier("S-1", Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_second_applier_is_refused_and_told_of_the_first(tmp_path: Path) -> None:
+    first = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert first.stdin is not None
+    assert first.stdout is not None
+    try:
+        assert first.stdout.readline().strip() == b"held"
+        with pytest.raises(AzremedyError, match=f"process {first.pid}") as refused, Applier("s-1", tmp_path):
+            pass
+        assert refused.value.exit is Exit.USAGE
+        with Applier("S-2", tmp_path):
+            pass
+    finally:
+        first.kill()
+        first.communicate()
+    with Applier("S-1", tmp_path):
+        pass

@@ -1,0 +1,90 @@
+"""Fixed means: looked again, and it is gone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from building import SUBSCRIPTION, estate, vm_id
+
+from azremedy.arm import ArmId
+from azremedy.estate import Estate
+from azremedy.plan import Cure, FixClass, Group
+from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, fingerprint
+from azremedy.resources import Read, Unread
+from azremedy.scan import Diagnosis
+from azremedy.verify import Verdict, verify
+
+SQL1 = vm_id("sql1")
+PLAYBOOK: Playbook[Any] = Playbook(
+    id="one",
+    title="A test",
+    causes=(),
+    fix_class=FixClass.GUARDED,
+    remedy="Do it.",
+    needs=frozenset({Read.VMS, Read.LOCKS}),
+    permissions=frozenset(),
+    detect=lambda _: iter(()),
+    about="",
+)
+BROKEN: Finding[Any] = Finding(SQL1, SQL1, "it is broken", Severity.CORROBORATED, None)
+WORSE = Diagnosis(PLAYBOOK, BROKEN, fingerprint("one", BROKEN))
+LIGHTER = replace(WORSE, finding=replace(BROKEN, severity=Severity.SUSPECTED))
+HEAVIER = replace(WORSE, finding=replace(BROKEN, severity=Severity.BLOCKING))
+OTHER = replace(WORSE, fingerprint="another")
+UNREAD = Unread(Read.LOCKS, ArmId(SUBSCRIPTION), "ARM refused", 403, "AuthorizationFailed")
+UNRELATED = Unread(Read.ROUTE_TABLES, ArmId(SUBSCRIPTION), "ARM refused", 403, "AuthorizationFailed")
+GAP = NotEvaluated("one", SQL1, "nobody knows")
+
+
+def group(relief: str | None = None) -> Group:
+    return Group("g1", (Cure("one", (SQL1,), (WORSE.fingerprint,), (), relief),), ())
+
+
+@pytest.mark.parametrize(
+    ("again", "after", "gaps", "relief", "verdict"),
+    [
+        pytest.param(estate(), [], [], None, Verdict.FIXED, id="it is gone"),
+        pytest.param(estate(), [OTHER], [], None, Verdict.FIXED, id="another one is there"),
+        pytest.param(estate(), [], [], "until Friday", Verdict.FIXED, id="it is gone for good"),
+        pytest.param(estate(), [WORSE], [], None, Verdict.STILL_THERE, id="it is there"),
+        pytest.param(estate(), [WORSE], [], "until Friday", Verdict.STILL_THERE, id="no relief came"),
+        pytest.param(estate(), [LIGHTER], [], "until Friday", Verdict.RELIEVED, id="relief came"),
+        pytest.param(estate(), [LIGHTER], [], None, Verdict.RELIEVED, id="it is below the bar"),
+        pytest.param(estate(), [HEAVIER], [], "until Friday", Verdict.STILL_THERE, id="it is worse"),
+        pytest.param(estate(unread=(UNREAD,)), [], [], None, Verdict.UNDECIDABLE, id="unread"),
+        pytest.param(estate(unread=(UNREAD,)), [WORSE], [], None, Verdict.STILL_THERE, id="there all the same"),
+        pytest.param(estate(unread=(UNRELATED,)), [], [], None, Verdict.FIXED, id="unread is something else"),
+        pytest.param(estate(), [], [GAP], None, Verdict.UNDECIDABLE, id="not evaluated"),
+        pytest.param(estate(reads=frozenset({Read.ITEMS})), [], [], None, Verdict.UNDECIDABLE, id="not asked for"),
+    ],
+)  # fmt: skip
+def test_a_second_look_says(
+    again: Estate, after: list[Diagnosis], gaps: list[NotEvaluated], relief: str | None, verdict: Verdict
+) -> None:
+    [said] = verify([group(relief)], [WORSE], again, after, gaps)
+
+    assert said.verdict is verdict
+    assert (said.playbook, said.vm, said.finding) == ("one", SQL1, WORSE.fingerprint)
+
+
+def test_what_was_blocking_and_is_corroborated_is_still_there() -> None:
+    [said] = verify([group("until Friday")], [HEAVIER], estate(), [WORSE])
+
+    assert said.verdict is Verdict.STILL_THERE
+
+
+def test_relief_says_until_when_and_a_gap_what_it_is() -> None:
+    [relieved] = verify([group("until Friday")], [WORSE], estate(), [LIGHTER])
+    [near] = verify([group()], [WORSE], estate(), [LIGHTER])
+    [unknown] = verify([group()], [WORSE], estate(unread=(UNREAD,)), [])
+
+    assert relieved.reason == "until Friday"
+    assert near.reason == "only suspected now: it is broken"
+    assert unknown.reason == "locks not read: ARM refused"
+
+
+def test_only_what_was_to_be_cured_gets_a_verdict() -> None:
+    assert verify([], [WORSE], estate(), []) == ()
+    assert len(verify([group()], [WORSE, OTHER], estate(), [])) == 1
