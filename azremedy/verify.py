@@ -54,6 +54,7 @@ def verify(
     again: Estate,
     after: Sequence[Diagnosed],
     not_evaluated: Iterable[NotEvaluated] = (),
+    *,
     beside: Iterable[str] = (),
 ) -> tuple[Verified, ...]:
     """

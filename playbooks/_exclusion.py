@@ -17,7 +17,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding
 from azremedy.resources import Exclusion, Item
 
-from ._cures import (  # noqa: TID251 - a sibling
+from ._cures import (
     UNCLEAR,
     admit,
     by_hand,

@@ -14,7 +14,7 @@ from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
 from azremedy.plan import Choices, Expect, FixClass, Irreversible, Ladder, Step, Test, View
 
-from ._cures import shows  # noqa: TID251 - a sibling
+from ._cures import shows
 
 RUNNING = "PowerState/running"
 CHANGING = "statuses.[code=ProvisioningState/updating]"

@@ -35,7 +35,7 @@ from azremedy.plan import (
 from azremedy.playbook import Finding
 from azremedy.resources import Lock
 
-from ._cures import (  # noqa: TID251 - a sibling
+from ._cures import (
     UNCLEAR,
     admit,
     by_hand,
@@ -45,7 +45,7 @@ from ._cures import (  # noqa: TID251 - a sibling
     protection,
     shows,
 )
-from ._prune import pruning  # noqa: TID251 - a sibling
+from ._prune import pruning
 
 KEEP_FOR = "now+P7D"
 """When a restore point of an on-demand backup expires."""

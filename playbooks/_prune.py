@@ -19,7 +19,7 @@ from azremedy.estate import Estate, Protected
 from azremedy.plan import Choices, Expect, FixClass, Irreversible, Step, Test, View
 from azremedy.resources import Collection, RecoveryPoint, RestorePoint
 
-from ._cures import gone, shows  # noqa: TID251 - a sibling
+from ._cures import gone, shows
 
 VAULT_TIERS = frozenset({"hardenedrp", "archivedrp"})
 SAME_BACKUP = timedelta(minutes=10)

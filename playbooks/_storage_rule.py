@@ -24,7 +24,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding, fingerprint
 from azremedy.resources import IpConfiguration, Nic, Nsg, Read, Rule
 
-from ._cures import (  # noqa: TID251 - a sibling
+from ._cures import (
     UNCLEAR,
     admit,
     by_hand,

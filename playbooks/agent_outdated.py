@@ -23,7 +23,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import Read, Vm
 
-from ._cures import singly  # noqa: TID251 - a sibling
+from ._cures import singly
 
 BY_HAND = "the Windows VM agent is updated by its installer, inside the guest"
 

@@ -24,8 +24,8 @@ from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Ladder, Test,
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Vm
 
-from ._cures import AGENT_READY, shows, singly  # noqa: TID251 - a sibling
-from ._ladder import is_running, ladder  # noqa: TID251 - a sibling
+from ._cures import AGENT_READY, shows, singly
+from ._ladder import is_running, ladder
 
 READY = "provisioningstate/succeeded"
 RUNNING = "powerstate/running"

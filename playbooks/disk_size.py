@@ -26,7 +26,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import AttachedDisk, Read
 
-from ._exclusion import exclusions  # noqa: TID251 - a sibling
+from ._exclusion import exclusions
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Nic, Read, Route
 
-from ._cures import singly  # noqa: TID251 - a sibling
+from ._cures import singly
 
 
 @dataclass(frozen=True, slots=True)

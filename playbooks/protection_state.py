@@ -24,7 +24,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Item, Read
 
-from ._cures import shows, singly  # noqa: TID251 - a sibling
+from ._cures import shows, singly
 
 ID = "protection-state"
 DELIBERATE = "the stop may be deliberate: who stopped it decides whether it is resumed"

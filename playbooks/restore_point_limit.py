@@ -27,8 +27,8 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import Policy, Read
 
-from ._cures import UNCLEAR, protection, singly  # noqa: TID251 - a sibling
-from ._prune import pruning  # noqa: TID251 - a sibling
+from ._cures import UNCLEAR, protection, singly
+from ._prune import pruning
 
 SPARE = 3
 """Points above what the policy explains that are normal (IR25)."""

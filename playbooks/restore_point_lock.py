@@ -25,8 +25,8 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Lock, Read
 
-from ._cures import place  # noqa: TID251 - a sibling
-from ._lift import lifting  # noqa: TID251 - a sibling
+from ._cures import place
+from ._lift import lifting
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Nic, Nsg, Read
 
-from ._storage_rule import openings  # noqa: TID251 - a sibling
+from ._storage_rule import openings
 
 
 @dataclass(frozen=True, slots=True)

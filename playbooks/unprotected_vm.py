@@ -22,7 +22,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Read, Vm
 
-from ._cures import singly  # noqa: TID251 - a sibling
+from ._cures import singly
 
 ID = "unprotected-vm"
 

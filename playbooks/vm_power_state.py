@@ -23,7 +23,7 @@ from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Irreversible,
 from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Read
 
-from ._cures import shows, singly  # noqa: TID251 - a sibling
+from ._cures import shows, singly
 
 STOPPED = "stopped"
 CAUSES = ("C4b", "C8", "C14")

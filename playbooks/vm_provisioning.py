@@ -22,8 +22,8 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Ladder
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
 
-from ._cures import shows, singly  # noqa: TID251 - a sibling
-from ._ladder import ladder  # noqa: TID251 - a sibling
+from ._cures import shows, singly
+from ._ladder import ladder
 
 PROVISIONING = "provisioningstate/"
 FAILED = PROVISIONING + "failed"

@@ -30,7 +30,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, V
 from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
 
-from ._cures import AGENT_READY, gone, shows, singly  # noqa: TID251 - a sibling
+from ._cures import AGENT_READY, gone, shows, singly
 
 PUBLISHER = "microsoft.azure.recoveryservices."
 NAMES = frozenset({"vmsnapshot", "vmsnapshotlinux"})

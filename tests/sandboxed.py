@@ -160,6 +160,8 @@ class Lab:
 @contextmanager
 def lab(folder: Path, description: Any = None, **options: Any) -> Iterator[Lab]:
     """Run a sandbox whose clock is fast."""
-    with embedded(folder, estate=description, **{"speed": SPEED, **options}) as running:
-        with closing(Lab(running)) as made:
-            yield made
+    with (
+        embedded(folder, estate=description, **{"speed": SPEED, **options}) as running,
+        closing(Lab(running)) as made,
+    ):
+        yield made

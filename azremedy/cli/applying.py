@@ -207,7 +207,7 @@ def looked_again(made: Writing, approved: Approved, show: Show) -> tuple[Verifie
     estate, scan = scanned(made.session, made.subscription, asked, show)
     before = approved.seen.scan.diagnoses
     beside = (one.finding for one in approved.seen.plan.by_hand if one.vm in vms)
-    return verify(approved.groups, before, estate, scan.diagnoses, scan.not_evaluated, beside)
+    return verify(approved.groups, before, estate, scan.diagnoses, scan.not_evaluated, beside=beside)
 
 
 def cured(verified: Iterable[Verified]) -> tuple[ArmId, ...]:
