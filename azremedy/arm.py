@@ -153,6 +153,29 @@ class Accepted:
     retry_after: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    One look at a long-running operation: its status as ARM words it.
+
+    `code` and `reason` are those of its error; `retry_after` the seconds ARM asks to wait before the next look.
+    """
+
+    status: str
+    retry_after: float | None = None
+    code: str | None = None
+    reason: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether it will not change any more. A status that nobody knows goes on."""
+        return self.status.lower() in {"succeeded", "failed", "canceled", "cancelled"}
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status.lower() == "succeeded"
+
+
 class Reader(Protocol):
     """Everything that may be asked of ARM by who must not change it."""
 
@@ -171,14 +194,26 @@ class Reader(Protocol):
         ...
 
 
+class PostingReader(Reader, Protocol):
+    """A reader that also sends the few POSTs that only read."""
+
+    def post_read(self, address: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
+        """Return the decoded JSON body of one of the few POSTs that only read. Raises `ReadError`."""
+        ...
+
+
 class Writer(Reader, Protocol):
     """A reader that may also write. Only `azremedy.apply` is ever handed one."""
 
-    def send(self, request: Request) -> Accepted:
+    def send(self, request: Request, etag: str | None = None) -> Accepted:
         """
-        Send a write, once.
+        Send a write, once; with `etag`, only if the resource still has it.
 
         It is sent again only where ARM surely did not execute it (429, connection refused). Raises `WriteError`,
         whose `executed` is False where ARM refused it and None where nobody knows what became of it.
         """
+        ...
+
+    def look(self, operation: str) -> Look:
+        """Read a long-running operation at the address that ARM gave. Raises `ReadError`."""
         ...

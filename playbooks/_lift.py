@@ -182,11 +182,15 @@ def until_pruned(estate: Estate, one: Protected, locks: tuple[Lock, ...]) -> tup
 
 
 def bracket(locks: tuple[Lock, ...], some: Sequence[Locked], choices: Choices) -> Bracket:
-    """Return the brackets of these locks one inside the other, with the VMs' steps in the innermost."""
+    """
+    Return the brackets of these locks one inside the other, with the VMs' steps in the innermost.
+
+    A VM whose points are deleted here needs no backup for it, which would only take the room that was made.
+    """
     until = tuple(expect for one in some for expect in one.until)
     body: tuple[Node, ...] = (
         *(step for one in some for step in one.deletions),
-        *(backup(one.protected) for one in some),
+        *(backup(one.protected) for one in some if not one.deletions),
     )
     outermost, *inner = locks
     for lock in reversed(inner):

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from azremedy import journal
-from azremedy.apply import ArmClock, Result, Settings, Stop, Writer, carry_out
-from azremedy.arm import ArmId, Json, Request
+from azremedy.apply import ArmClock, Result, Settings, Stop, carry_out
+from azremedy.arm import ArmId, Json, Request, Writer
 from azremedy.azure import ArmWriter, ClientSecret, find_cloud, open_writer
 from azremedy.journal import Journal, Run
 from azremedy.plan import (

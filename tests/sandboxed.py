@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SPEED = 200.0
+"""How fast a sandbox's clock runs where only the end matters."""
+
+CALM = 40.0
+"""How fast it runs where something is looked at on its way."""
+
 VAULT: dict[str, Any] = {"vaults": [{"name": "vault1", "policies": [{"name": "daily", "instant_days": 2}]}]}
 BACKUP = {"vault": "vault1", "policy": "daily"}
 
 
-def vm(name: str = "sql1", **members: Any) -> dict[str, Any]:
+def vm(name: Any = "sql1", **members: Any) -> dict[str, Any]:
     """Describe a protected VM."""
     backup = {**BACKUP, **members.pop("backup", {})}
     return {"name": name, "group": "shop", "backup": backup, **members}
@@ -38,10 +43,11 @@ def estate(*vms: Any, **sections: Any) -> dict[str, Any]:
 class Lab:
     """The clients of one sandbox, and what tests ask of them."""
 
-    def __init__(self, sandbox: Sandbox, who: tuple[str, str] | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, who: tuple[str, str] | None = None, speed: float = SPEED) -> None:
         self.sandbox = sandbox
+        self._speed = speed
         client_id, secret = who or (sandbox.client_id, sandbox.client_secret)
-        self._credential = ClientSecretCredential(
+        self.credential = ClientSecretCredential(
             sandbox.tenant,
             client_id,
             secret,
@@ -57,7 +63,7 @@ class Lab:
 
     def _client(self, kind: Any) -> Any:
         client = kind(
-            self._credential,
+            self.credential,
             self.sandbox.subscription,
             base_url=self.sandbox.url,
             credential_scopes=[f"{self.sandbox.url}/.default"],
@@ -70,7 +76,7 @@ class Lab:
 
     def close(self) -> None:
         """Close the connections of its clients."""
-        for client in (*self._clients, self._credential):
+        for client in (*self._clients, self.credential):
             client.close()
 
     @property
@@ -79,7 +85,7 @@ class Lab:
 
     def wait(self, seconds: float) -> None:
         """Let the sandbox's clock go on."""
-        time.sleep(seconds / SPEED)
+        time.sleep(seconds / self._speed)
 
     def state(self, name: str = "sql1") -> Any:
         """Return a VM's instance view."""
@@ -109,11 +115,12 @@ class Lab:
 
     def trigger(self, **item: str) -> Mapping[str, str]:
         """Ask for a backup and return the headers of the answer."""
-        return self.backup.backups.trigger(  # type: ignore[no-any-return] # what `cls` returns
+        headers: dict[str, str] = self.backup.backups.trigger(
             **self.item(**item),
             parameters={"properties": {"objectType": "IaasVMBackupRequest"}},
             cls=lambda answer, _body, _headers: dict(answer.http_response.headers),
         )
+        return headers
 
     def operation(self, headers: Mapping[str, str], **item: str) -> Any:
         """Follow the operation of a backup to its end."""
@@ -158,10 +165,10 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, description: Any = None, **options: Any) -> Iterator[Lab]:
+def lab(folder: Path, description: Any = None, *, speed: float = SPEED, **options: Any) -> Iterator[Lab]:
     """Run a sandbox whose clock is fast."""
     with (
-        embedded(folder, estate=description, **{"speed": SPEED, **options}) as running,
-        closing(Lab(running)) as made,
+        embedded(folder, estate=description, speed=speed, **options) as running,
+        closing(Lab(running, speed=speed)) as made,
     ):
         yield made

@@ -12,7 +12,7 @@ opened is closed, by `carry_out` or, should the process be killed, by `resume`.
 from __future__ import annotations
 
 from azremedy.apply.engine import carry_out
-from azremedy.apply.needs import ArmClock, Clock, Journal, Look, Result, Settings, Stop, Tell, Writer
+from azremedy.apply.needs import ArmClock, Clock, Journal, Result, Settings, Stop, Tell
 from azremedy.apply.recovery import Back, resume, rollback, ways_back
 from azremedy.apply.rights import check, missing
 from azremedy.apply.signals import guarded
@@ -22,12 +22,10 @@ __all__ = [
     "Back",
     "Clock",
     "Journal",
-    "Look",
     "Result",
     "Settings",
     "Stop",
     "Tell",
-    "Writer",
     "carry_out",
     "check",
     "guarded",

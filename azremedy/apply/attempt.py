@@ -11,8 +11,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponent
 from azremedy.apply import backups, expect
 from azremedy.apply.keep import RULE, kept, left
 from azremedy.apply.means import UNREADABLE, Means, Patience
-from azremedy.apply.needs import Interrupted, Look
-from azremedy.arm import Accepted, ArmId, Json
+from azremedy.apply.needs import Interrupted
+from azremedy.arm import Accepted, ArmId, Json, Look
 from azremedy.errors import WriteError
 from azremedy.plan import Done, Outcome, Step, View
 
@@ -280,15 +280,15 @@ class _Sending:
                 return self._unknown(f"{error.reason} No backup that it started was found.")
             return self._looked_after(surely=True)
         writer = self.means.writer
-        if self.step.after and expect.unmet(writer, self.step.after, self.at) is None:
+        if not expect.telling(self.step):
+            return self._unknown(f"{error.reason} Nothing that can be read tells whether ARM took it.")
+        if expect.unmet(writer, self.step.after, self.at) is None:
             return self._end(Outcome.APPLIED)
         twice = self.step.request.method in IDEMPOTENT and self.turns == 1
         again = twice and not expect.under_way(writer, self.step.request.id)
         self.uncertain = True
         if again and expect.unmet(writer, self.step.before) is None:
             return self.go()
-        if not self.step.after:
-            return self._unknown(error.reason)
         why = self.patience.until(lambda: expect.unmet(writer, self.step.after, self.at))
         return self._end(Outcome.APPLIED) if why is None else self._unknown(f"{error.reason} Later {why}.")
 

@@ -14,9 +14,9 @@ from azremedy.apply import expect
 from azremedy.apply.attempt import FATE_UNKNOWN, INTERRUPTED, Task, attempt, skipped
 from azremedy.apply.bracket import bracketed
 from azremedy.apply.means import Means
-from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell, Writer
+from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell
 from azremedy.apply.nodes import Place, Walked
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Writer
 from azremedy.errors import ReadError
 from azremedy.plan import Bracket, Done, Group, Ladder, Node, Outcome, Step, steps
 

@@ -11,7 +11,7 @@ from azremedy.apply import backups
 from azremedy.apply.addresses import quoted, version
 from azremedy.arm import ArmId, Json, Reader
 from azremedy.errors import ReadError
-from azremedy.plan import Expect, Test, View
+from azremedy.plan import Expect, Step, Test, View
 
 SEGMENT: Final = re.compile(r"\[([^=\]]+)=([^\]]*)\]|[^.\[\]]+")
 GONE: Final = 404
@@ -75,6 +75,17 @@ def holds(expect: Expect, read: Json | None, sent: datetime | None = None) -> bo
         case Test.NEWER:
             told = when(value)
             return told is not None and sent is not None and told > sent
+
+
+def telling(step: Step) -> bool:
+    """
+    Whether what a step is to bring about shows, once it is there, that the step was carried out.
+
+    A POST may leave everything as it was before: a reapply, a restart. Of those only what is newer than the send tells.
+    """
+    if step.request.method != "POST":
+        return bool(step.after)
+    return any(one.test is Test.NEWER for one in step.after)
 
 
 def under_way(reader: Reader, target: ArmId) -> bool:

@@ -13,8 +13,8 @@ from typing import Final
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential
 
 from azremedy.apply import backups
-from azremedy.apply.needs import Clock, Interrupted, Journal, Settings, Stop, Tell, Writer
-from azremedy.arm import ArmId
+from azremedy.apply.needs import Clock, Interrupted, Journal, Settings, Stop, Tell
+from azremedy.arm import ArmId, Writer
 from azremedy.errors import ReadError, SignInError
 from azremedy.plan import Step, Unlocked
 

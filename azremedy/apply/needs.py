@@ -9,46 +9,11 @@ from threading import Event
 from typing import Protocol, TypeAlias
 
 from azremedy import arm
-from azremedy.arm import Accepted, Json, Request
+from azremedy.arm import Json
 from azremedy.plan import Done, Group, Step, Unlocked
 
 Tell: TypeAlias = Callable[[str], object]
 """Takes a line for the person who watches."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """
-    One look at a long-running operation: its status as ARM words it.
-
-    `code` and `reason` are those of its error; `retry_after` the seconds ARM asks to wait before the next look.
-    """
-
-    status: str
-    retry_after: float | None = None
-    code: str | None = None
-    reason: str | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether it will not change any more. A status that nobody knows goes on."""
-        return self.status.lower() in {"succeeded", "failed", "canceled", "cancelled"}
-
-    @property
-    def succeeded(self) -> bool:
-        return self.status.lower() == "succeeded"
-
-
-class Writer(arm.Writer, Protocol):
-    """What apply asks of a writer beyond `azremedy.arm.Writer`."""
-
-    def send(self, request: Request, etag: str | None = None) -> Accepted:
-        """Send a write, once; with `etag`, only if the resource still has it."""
-        ...
-
-    def look(self, operation: str) -> Look:
-        """Read a long-running operation at the address that ARM gave. Raises `ReadError`."""
-        ...
 
 
 class Journal(Protocol):

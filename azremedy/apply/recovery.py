@@ -13,8 +13,8 @@ from azremedy.apply.attempt import FATE_UNKNOWN, INTERRUPTED, Task, adopted, att
 from azremedy.apply.bracket import close
 from azremedy.apply.keep import shows, way_back
 from azremedy.apply.means import UNREADABLE, Means
-from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell, Writer
-from azremedy.arm import Accepted, ArmId, Json, Reader, Request
+from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell
+from azremedy.arm import Accepted, ArmId, Json, Reader, Request, Writer
 from azremedy.plan import Done, Expect, Irreversible, Outcome, Step, Test
 
 OPEN: Final = frozenset({"intended", "sent", "unknown"})
@@ -154,6 +154,9 @@ def _perhaps_not_sent(means: Means, task: Task, entry: Entry) -> Done | None:
         if adopted(means, task, entry.at):
             return None
         return noted(means, task, Outcome.UNCONFIRMED, "No backup that it started was found.", FATE_UNKNOWN)
+    if not expect.telling(entry.step):
+        reason = "Nothing that can be read tells whether it went out."
+        return noted(means, task, Outcome.UNCONFIRMED, reason, FATE_UNKNOWN)
     if entry.step.request.method != "POST" and _never_sent(means, entry.step, entry.at):
         reason = "It did not go out before the run ended."
         return noted(means, task, Outcome.SKIPPED, reason, executed=False)

@@ -14,8 +14,7 @@ from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 from azremedy import __version__
 from azremedy.apply.addresses import quoted, version
-from azremedy.apply.needs import Look
-from azremedy.arm import Accepted
+from azremedy.arm import Accepted, Look
 from azremedy.azure.failures import REFUSED, SNIPPET, UNRESOLVED, UNTRUSTED, no_answer, plain
 from azremedy.azure.pace import asked_wait
 from azremedy.azure.policies import Log, Retry, SameHost, Tally, Throttle

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from azremedy.apply import ArmClock, Settings, Stop, Writer, guarded, resume
+from azremedy.apply import ArmClock, Settings, Stop, guarded, resume
+from azremedy.arm import Writer
 from azremedy.cli.output import complain, note
 from azremedy.errors import Exit, WriteError
 from azremedy.journal import Applier, Header, Journal, Run, header, unfinished

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from azremedy import addresses, egress, network
-from azremedy.arm import ArmId, Json, Reader
+from azremedy.arm import ArmId, Json, PostingReader
 from azremedy.collect import Progress, Reading, by_read, decode, pool, sources
 from azremedy.collect.sweep import FIELDS, NONSENSE, PER_VAULT, Sweep, answers, malformed
 from azremedy.collect.values import text
@@ -26,14 +26,6 @@ from azremedy.resources import AdminRules, Item, Nic, Read, RecoveryPoints, Rule
 
 LISTED = frozenset(FIELDS) - PER_VAULT
 """Kinds that one list over the whole subscription answers."""
-
-
-class PostingReader(Reader, Protocol):
-    """A reader that also sends the few POSTs that only read."""
-
-    def post_read(self, address: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
-        """Return the decoded JSON body of one. Raises `ReadError` when there is no usable answer."""
-        ...
 
 
 def read_for_cures(
