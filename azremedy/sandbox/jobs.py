@@ -242,8 +242,6 @@ def prune(arm: Arm, at: float, *, item: str) -> None:
     oldest = at - policy["properties"].get("instantRpRetentionRangeInDays", 2) * 86400
     known = {one["point"] for one in arm.store.noted(copies.KIND, item)["points"]}
     for collection in list(verdict.collections(arm, properties["sourceResourceId"].lower())):
-        if any(locks.over(arm, collection)):
-            continue
         for key in list(arm.store.keys(verdict.POINT, collection)):
             created = arm.store.get(key)["properties"]["timeCreated"]
             if key in known and seconds(created) < oldest and not any(locks.over(arm, key)):

@@ -361,6 +361,8 @@ SPECIAL: Final[Mapping[str, Callable[[Arm, Call], Answer]]] = {
     f"{NETWORK}/locations/operationresults": read_only(operations.result),
     f"{ITEM}/operationsstatus": read_only(operations.status),
     f"{ITEM}/operationresults": read_only(operations.result),
+    f"{VAULT}/backupoperations": read_only(operations.status),
+    f"{VAULT}/backupoperationresults": read_only(operations.result),
     f"{ITEM}/recoverypoints": read_only(copies.recovery_points),
     f"{VM}/instanceview": instance_view,
     f"{VAULT}/backupprotecteditems": items,
