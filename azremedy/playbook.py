@@ -85,6 +85,12 @@ class Playbook(Generic[E]):
     """What must be read beyond `needs`, for the VMs found, before a cure can be planned."""
 
 
+GUEST_READS = frozenset(
+    {Read.VMS, Read.POWER, Read.VIEW, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL, Read.POLICIES}
+)
+"""What a verdict rests on that is about a VM whose backups need its guest (`Protected.needs_guest`)."""
+
+
 def corroborated(estate: Estate, protected: Protected, *causes: str) -> tuple[Severity, Failure | None]:
     """
     Return how strong the case is for one of `causes` at this VM, and the failed backup that bears it out.

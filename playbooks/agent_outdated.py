@@ -20,8 +20,8 @@ from typing import Any
 from azremedy import agent
 from azremedy.estate import Estate, Protected
 from azremedy.plan import ByHand, Choices, Cure, FixClass
-from azremedy.playbook import Finding, Playbook, corroborated
-from azremedy.resources import Read, Vm
+from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
+from azremedy.resources import Vm
 
 from ._cures import singly
 
@@ -72,7 +72,7 @@ PLAYBOOK = Playbook(
     causes=("C3", "C2"),
     fix_class=FixClass.GUARDED,
     remedy="Update the VM agent, on Linux from the distribution's repository, while no backup runs.",
-    needs=frozenset({Read.VMS, Read.POWER, Read.VIEW, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL, Read.POLICIES}),
+    needs=GUEST_READS,
     permissions=frozenset(
         {
             "Microsoft.Compute/virtualMachines/read",

@@ -21,7 +21,7 @@ from typing import Any
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Ladder, Test, View
-from azremedy.playbook import Finding, Playbook, corroborated
+from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Vm
 
 from ._cures import AGENT_READY, shows, singly
@@ -134,7 +134,7 @@ PLAYBOOK = Playbook(
     causes=("C2", "C3"),
     fix_class=FixClass.GUARDED,
     remedy="Reapply the VM, then restart it; redeploy it only if neither brings the agent back.",
-    needs=frozenset({Read.VMS, Read.POWER, Read.VIEW, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL, Read.POLICIES}),
+    needs=GUEST_READS,
     permissions=frozenset(
         {
             "Microsoft.Compute/virtualMachines/read",

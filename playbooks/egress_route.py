@@ -24,7 +24,7 @@ from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.network import Routing, Way
 from azremedy.plan import ByHand, Choices, Cure, FixClass
-from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
+from azremedy.playbook import GUEST_READS, Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Nic, Read, Route
 
 from ._cures import singly
@@ -103,20 +103,7 @@ PLAYBOOK = Playbook(
     causes=("C1",),
     fix_class=FixClass.MANUAL,
     remedy="Let the firewall pass Azure Storage, add a route for its tag to the internet, or a service endpoint.",
-    needs=frozenset(
-        {
-            Read.VMS,
-            Read.POWER,
-            Read.NICS,
-            Read.VNETS,
-            Read.ROUTE_TABLES,
-            Read.ITEMS,
-            Read.JOBS,
-            Read.JOB_DETAIL,
-            Read.POLICIES,
-            Read.VIEW,
-        }
-    ),
+    needs=GUEST_READS | {Read.NICS, Read.VNETS, Read.ROUTE_TABLES},
     permissions=frozenset(
         {
             "Microsoft.Network/networkInterfaces/read",

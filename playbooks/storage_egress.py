@@ -25,7 +25,7 @@ from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.network import Outcome, Verdict
 from azremedy.plan import ByHand, Choices, Cure, FixClass
-from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
+from azremedy.playbook import GUEST_READS, Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Nic, Nsg, Read
 
 from ._storage_rule import openings
@@ -102,21 +102,7 @@ PLAYBOOK = Playbook(
     causes=("C1",),
     fix_class=FixClass.GUARDED,
     remedy="Allow TCP 443 from this VM to the service tag Storage of its region, above the rule that denies it.",
-    needs=frozenset(
-        {
-            Read.VMS,
-            Read.POWER,
-            Read.NICS,
-            Read.NSGS,
-            Read.VNETS,
-            Read.ROUTE_TABLES,
-            Read.ITEMS,
-            Read.JOBS,
-            Read.JOB_DETAIL,
-            Read.POLICIES,
-            Read.VIEW,
-        }
-    ),
+    needs=GUEST_READS | {Read.NICS, Read.NSGS, Read.VNETS, Read.ROUTE_TABLES},
     permissions=frozenset(
         {
             "Microsoft.Network/networkInterfaces/read",

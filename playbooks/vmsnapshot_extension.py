@@ -27,7 +27,7 @@ from typing import Any
 from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate, Protected
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, View
-from azremedy.playbook import Finding, Playbook, corroborated
+from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
 
 from ._cures import AGENT_READY, gone, shows, singly
@@ -188,7 +188,7 @@ PLAYBOOK = Playbook(
     causes=("C5",),
     fix_class=FixClass.GUARDED,
     remedy="Uninstall the extension; the next backup installs it again.",
-    needs=frozenset({Read.VMS, Read.POWER, Read.VIEW, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL, Read.POLICIES}),
+    needs=GUEST_READS,
     permissions=frozenset({"Microsoft.Compute/virtualMachines/instanceView/read"}),
     detect=detect,
     about=__doc__ or "",

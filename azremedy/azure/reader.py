@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import TYPE_CHECKING, Any, final
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import msgspec
-from azure.core.exceptions import AzureError
 from azure.core.rest import HttpRequest, HttpResponse
-from azure.mgmt.core import ARMPipelineClient
-from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 from azremedy import __version__
+from azremedy.azure import pipeline
 from azremedy.azure.failures import SNIPPET, no_answer, plain
-from azremedy.azure.policies import Log, ReadOnly, Retry, SameHost, Tally, Throttle
-from azremedy.azure.transport import Session, requests_transport
+from azremedy.azure.pipeline import FAULTS
+from azremedy.azure.policies import Tally
+from azremedy.azure.transport import Session
 from azremedy.errors import ReadError, SignInError
 
 if TYPE_CHECKING:
@@ -27,9 +25,6 @@ if TYPE_CHECKING:
     from azremedy.azure.cloud import Cloud
     from azremedy.azure.credential import CachedCredential
     from azremedy.azure.pace import Pace
-
-_FAULTS = (AzureError, ValueError, TypeError, AttributeError, KeyError, zlib.error, OSError)
-"""What azure-core and requests let out for answers that they did not expect."""
 
 
 @final
@@ -56,18 +51,8 @@ class ArmReader:
         self._session = session
         self._pace = pace
         self._tally = Tally()
-        policies: list[Any] = [
-            Retry(pace),
-            SameHost(cloud.endpoint),
-            ReadOnly(),
-            Throttle(pace, workers),
-            ARMChallengeAuthenticationPolicy(credential, cloud.scope),
-            self._tally,
-        ]
-        if log:
-            policies.append(Log(pace, log))
-        self._client: ARMPipelineClient[HttpRequest, HttpResponse] = ARMPipelineClient(
-            cloud.endpoint, policies=policies, transport=requests_transport(session)
+        self._client = pipeline.client(
+            cloud, credential, session, self._tally, pace=pace, workers=workers, log=log, writes=False
         )
 
     def __enter__(self) -> ArmReader:
@@ -118,7 +103,7 @@ class ArmReader:
         try:
             # Not streamed: the body is then read inside the retry layer, and nothing in this pipeline parses it.
             return self._client.send_request(request, stream=False)
-        except _FAULTS as error:
+        except FAULTS as error:
             raise no_answer(error, self.cloud.host) from error
 
     def _url(self, address: str, query: Mapping[str, str] | None) -> str:

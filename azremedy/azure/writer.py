@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import TYPE_CHECKING, Final, final
 from uuid import uuid4
 
 import msgspec
 from azure.core.rest import HttpRequest, HttpResponse
-from azure.mgmt.core import ARMPipelineClient
-from azure.mgmt.core.policies import ARMChallengeAuthenticationPolicy
 
 from azremedy import __version__
 from azremedy.apply.addresses import quoted, version
 from azremedy.arm import Accepted, Look
+from azremedy.azure import pipeline
 from azremedy.azure.failures import REFUSED, SNIPPET, UNRESOLVED, UNTRUSTED, no_answer, plain
 from azremedy.azure.pace import asked_wait
-from azremedy.azure.policies import Log, Retry, SameHost, Tally, Throttle
-from azremedy.azure.reader import _FAULTS as FAULTS
+from azremedy.azure.pipeline import FAULTS
+from azremedy.azure.policies import Tally
 from azremedy.azure.reader import ArmReader, decoded
-from azremedy.azure.transport import Session, requests_transport
+from azremedy.azure.transport import Session
 from azremedy.errors import ReadError, SignInError, WriteError
 
 if TYPE_CHECKING:
@@ -62,17 +61,8 @@ class ArmWriter:
         self.cloud = cloud
         self._reader = ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log)
         self._tally = Tally()
-        policies: list[Any] = [
-            Retry(pace),
-            SameHost(cloud.endpoint),
-            Throttle(pace, workers),
-            ARMChallengeAuthenticationPolicy(credential, cloud.scope),
-            self._tally,
-        ]
-        if log:
-            policies.append(Log(pace, log))
-        self._client: ARMPipelineClient[HttpRequest, HttpResponse] = ARMPipelineClient(
-            cloud.endpoint, policies=policies, transport=requests_transport(session)
+        self._client = pipeline.client(
+            cloud, credential, session, self._tally, pace=pace, workers=workers, log=log, writes=True
         )
 
     def __enter__(self) -> ArmWriter:

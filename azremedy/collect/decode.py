@@ -24,7 +24,6 @@ from azremedy.resources import (
     ServiceTags,
     Status,
     Subnet,
-    Subscription,
     Vm,
 )
 
@@ -38,20 +37,6 @@ def own_id(body: Json) -> ArmId:
     if id_ := ref(body):
         return id_
     raise MalformedError("a resource without an id")
-
-
-def subscription(body: Json) -> Subscription:
-    body = record(body)
-    guid = text(body.get("subscriptionId"))
-    id_ = ref(body) or (ArmId(f"/subscriptions/{guid}") if guid else None)
-    if id_ is None:
-        raise MalformedError("a subscription without an id")
-    return Subscription(
-        id=id_,
-        name=text(body.get("displayName")) or id_.name,
-        tenant=text(body.get("tenantId")),
-        state=text(body.get("state")),
-    )
 
 
 def told(properties: dict[str, Json], name: str, of: str) -> list[Json]:
