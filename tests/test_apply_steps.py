@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -288,6 +288,26 @@ class TestPuttingOff:
         assert "a backup of it has been running" in (done.reason or "")
         assert len(lab.writes()) == 1
 
+    @pytest.mark.parametrize(
+        ("operation", "status", "words"),
+        [
+            ("Restore", "InProgress", "a restore of it has been running"),
+            ("ConfigureBackup", "InProgress", "a job (ConfigureBackup) of it has been running"),
+            ("Backup", "Cancelling", "a backup of it has been running"),
+        ],
+    )
+    def test_while_any_other_job_of_the_vm_runs(
+        self, tmp_path: Path, operation: str, status: str, words: str
+    ) -> None:
+        with bench(tmp_path, speed=30) as lab:
+            add_job(lab, "app1", started=lab.sandbox.now, by_user=True, operation=operation, status=status)
+
+            [done] = lab.do(uninstall(), settings=replace(EASY, now=True))
+
+        assert done.outcome is D
+        assert words in (done.reason or "")
+        assert lab.writes() == []
+
     def test_shortly_before_the_schedule_unless_told_otherwise(self, tmp_path: Path) -> None:
         with bench(tmp_path, speed=30) as lab:
             soon = lab.sandbox.now + timedelta(minutes=10)
@@ -363,13 +383,21 @@ def recovers_after(reads: int):  # type: ignore[no-untyped-def]  # noqa: ANN201 
     return instead
 
 
-def add_job(lab: Bench, name: str, *, started, by_user: bool) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - a datetime
+def add_job(
+    lab: Bench,
+    name: str,
+    *,
+    started: datetime,
+    by_user: bool,
+    operation: str = "Backup",
+    status: str = "Completed",
+) -> None:
     number = len([one for one in lab.sandbox.snapshot() if "/backupjobs/" in one])
     id_ = f"{item(name).text.partition('/backupFabrics')[0]}/backupJobs/added-{number}"
     properties = {
         "containerName": f"iaasvmcontainerv2;shop;{name}",
-        "operation": "Backup",
-        "status": "Completed",
+        "operation": operation,
+        "status": status,
         "backupManagementType": "AzureIaasVM",
         "startTime": f"{started:%Y-%m-%dT%H:%M:%S}Z",
         "isUserTriggered": by_user,

@@ -334,7 +334,7 @@ def adopted(means: Means, task: Task, since: datetime) -> bool:
     found: list[backups.Job] = []
 
     def unmet() -> str | None:
-        found[:] = backups.jobs(means.writer, item, since)[:1] if item else []
+        found[:] = backups.jobs(means.writer, item, since, operation=backups.BACKUP_JOB)[:1] if item else []
         return None if found else "no backup was found"
 
     if means.patience(ADOPTING).until(unmet) is not None:

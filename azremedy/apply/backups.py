@@ -17,6 +17,9 @@ AFTER_START: Final = timedelta(hours=2)
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 ITEMS_OF_VMS: Final = "backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'"
+BACKUP_JOB: Final = "Backup"
+GOING_ON: Final = ("InProgress", "Cancelling")
+"""The states of a job that is not at its end; a filter takes one (JOBS18)."""
 STAMP: Final = "%Y-%m-%d %I:%M:%S %p"
 NAMED_UTC: Final = frozenset({"", "utc", "gmt", "etc/utc", "coordinated universal time"})
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -28,6 +31,7 @@ class Job:
 
     id: ArmId
     container: str
+    operation: str
     status: str
     started: datetime
     by_user: bool
@@ -48,16 +52,20 @@ def of_item(item: ArmId) -> str:
     return container(item.text.split("/")[-3])
 
 
-def jobs(reader: Reader, item: ArmId, since: datetime, status: str | None = None) -> tuple[Job, ...]:
-    """Return the backup jobs of an item that started after a moment, newest first. Raises `ReadError`."""
+def jobs(reader: Reader, item: ArmId, since: datetime, **only: str) -> tuple[Job, ...]:
+    """
+    Return the jobs of an item that started after a moment, newest first; `only`: of this `operation`, in this `status`.
+
+    Raises `ReadError`.
+    """
     until = since + max(reader.now - since, timedelta()) + DAY
-    terms = [
-        f"startTime eq '{since.strftime(STAMP)}'",
-        f"endTime eq '{until.strftime(STAMP)}'",
-        "operation eq 'Backup'",
-        "backupManagementType eq 'AzureIaasVM'",
-        *([f"status eq '{status}'"] if status else []),
-    ]
+    asked = {
+        "startTime": since.strftime(STAMP),
+        "endTime": until.strftime(STAMP),
+        **only,
+        "backupManagementType": "AzureIaasVM",
+    }
+    terms = (f"{name} eq '{value}'" for name, value in asked.items())
     query = {"api-version": BACKUP, "$filter": " and ".join(terms)}
     found = listed(reader, f"{vault(item)}/backupJobs", query)
     mine = (job for one in found if (job := _job(one)) and job.container == of_item(item))
@@ -67,7 +75,7 @@ def jobs(reader: Reader, item: ArmId, since: datetime, status: str | None = None
 def newest(reader: Reader, item: ArmId) -> Json | None:
     """Return the newest backup job of an item, whole, None where the last week had none."""
     for back in (DAY, WEEK):
-        if found := jobs(reader, item, reader.now - back):
+        if found := jobs(reader, item, reader.now - back, operation=BACKUP_JOB):
             return reader.get(quoted(str(found[0].id)), {"api-version": BACKUP})
     return None
 
@@ -85,13 +93,18 @@ def items_of(reader: Reader, vm: ArmId) -> tuple[ArmId, ...]:
 
 
 def in_the_way(reader: Reader, item: ArmId, *, whatever_the_schedule: bool) -> str | None:
-    """Return why the VM of an item must not be changed now, None where nothing speaks against it."""
+    """
+    Return why the VM of an item, or its restore points, must not be changed now; None where nothing speaks against it.
+
+    Whatever job of it runs does: a restore or a migration of its policy reads the same points as a backup.
+    """
     now = reader.now
-    if running := jobs(reader, item, now - WEEK, "InProgress"):
-        return f"a backup of it has been running since {running[0].started:%H:%M} UTC"
+    for status in GOING_ON:
+        if running := jobs(reader, item, now - WEEK, status=status):
+            return f"{said(running[0])} of it has been running since {running[0].started:%H:%M} UTC"
     if whatever_the_schedule:
         return None
-    recent = jobs(reader, item, now - 2 * DAY)
+    recent = jobs(reader, item, now - 2 * DAY, operation=BACKUP_JOB)
     for start in due(_policy(reader, item), recent, now):
         seen = any(job.started >= start - BEFORE_START for job in recent)
         if start - BEFORE_START <= now < start + AFTER_START and not seen:
@@ -102,7 +115,14 @@ def in_the_way(reader: Reader, item: ArmId, *, whatever_the_schedule: bool) -> s
 def triggered_today(reader: Reader, item: ArmId) -> int:
     """Return how many backups of an item people have started on this UTC day."""
     today = reader.now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return sum(job.by_user and job.started >= today for job in jobs(reader, item, today))
+    of_today = jobs(reader, item, today, operation=BACKUP_JOB)
+    return sum(job.by_user and job.started >= today for job in of_today)
+
+
+def said(job: Job) -> str:
+    """Return what a job is, in words: `a backup`, `a restore`, `a job (ConfigureBackup)`."""
+    plain = job.operation.lower()
+    return f"a {plain}" if plain in {"backup", "restore"} else f"a job ({job.operation})"
 
 
 def due(policy: Json, recent: tuple[Job, ...], now: datetime) -> Iterator[datetime]:
@@ -148,6 +168,7 @@ def _job(body: Json) -> Job | None:
         return Job(
             ArmId(body["id"]),
             container(properties.get("containerName") or ""),
+            properties.get("operation") or "unnamed",
             properties.get("status") or "",
             started if started.tzinfo else started.replace(tzinfo=UTC),
             properties.get("isUserTriggered") is True,
