@@ -205,6 +205,11 @@ class PostingReader(Reader, Protocol):
 class Writer(Reader, Protocol):
     """A reader that may also write. Only `azremedy.apply` is ever handed one."""
 
+    @property
+    def signed_in_for(self) -> float | None:
+        """Seconds for which the sign-in surely holds, where it cannot be counted on to renew itself; else None."""
+        ...
+
     def send(self, request: Request, etag: str | None = None) -> Accepted:
         """
         Send a write, once; with `etag`, only if the resource still has it.

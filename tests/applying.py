@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import pytest
+from azure.identity import ClientSecretCredential
 
 from azremedy import journal
 from azremedy.apply import ArmClock, Result, Settings, Stop, carry_out
@@ -124,10 +130,10 @@ class Bench:
         writer: Writer | None = None,
     ) -> Result:
         """Carry out groups under a journal of their own."""
+        chosen = writer or self.writer
+        clock = ArmClock(chosen, self.speed)
         with Journal.new(header(self.sandbox), self.file) as written:
-            return carry_out(
-                groups, writer or self.writer, written, settings, self.clock, self.told.append, stop=stop
-            )
+            return carry_out(groups, chosen, written, settings, clock, self.told.append, stop=stop)
 
     def do(self, *nodes: Node, **options: Any) -> list[Done]:
         """Carry out one group."""
@@ -172,6 +178,33 @@ def opened(sandbox: Sandbox, secret: ClientSecret | None = None) -> ArmWriter:
     cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})
     owner = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
     return open_writer(cloud, secret=secret or owner, ca=sandbox.ca, environ={})
+
+
+@contextmanager
+def signed_in_by_az(
+    sandbox: Sandbox, folder: Path, patch: pytest.MonkeyPatch, *, in_ci: bool
+) -> Iterator[ArmWriter]:
+    """
+    A writer whose token comes from a program called `az`, as on a machine where somebody signed in with it.
+
+    The program is a script that hands out one token of the sandbox's owner, for as long as that is good.
+    """
+    cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})
+    owner = ClientSecretCredential(
+        sandbox.tenant, sandbox.client_id, sandbox.client_secret,
+        authority=sandbox.url, disable_instance_discovery=True, connection_verify=str(sandbox.ca),
+    )  # fmt: skip
+    with owner:
+        token = owner.get_token(cloud.scope)
+    told = {"accessToken": token.token, "expires_on": token.expires_on}
+    script = folder / "bin" / "az"
+    script.parent.mkdir()
+    script.write_text(f"#!/bin/sh\necho {shlex.quote(json.dumps(told))}\n")
+    script.chmod(0o755)
+    patch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
+    patch.setenv("AZURE_TOKEN_CREDENTIALS", "AzureCliCredential")
+    with open_writer(cloud, ca=sandbox.ca, environ={"CI": "true"} if in_ci else {}) as writer:
+        yield writer
 
 
 def header(sandbox: Sandbox) -> journal.Header:

@@ -34,14 +34,15 @@ from applying import (
     lift,
     outcomes,
     pruned,
+    signed_in_by_az,
     vm,
 )
 
 from azremedy import journal
-from azremedy.apply import ArmClock, Stop, carry_out, resume
+from azremedy.apply import ArmClock, Stop, carry_out, check, resume
 from azremedy.apply.bracket import command
 from azremedy.arm import ArmId
-from azremedy.errors import AzremedyError
+from azremedy.errors import AzremedyError, MissingRights
 from azremedy.journal import Journal
 from azremedy.plan import Bracket, Outcome
 from azremedy.sandbox.description import LockLag
@@ -225,6 +226,35 @@ def test_kept_open_on_purpose_stays_open_and_the_journal_says_so(lab: Bench) -> 
     assert '"kept open"' in lab.file.read_text("utf-8")
     assert lab.journal.open_brackets == ()
     assert lab.journal.finished
+
+
+def test_is_not_lifted_where_the_sign_in_may_end_before_it_is_back(
+    lab: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hour, quarter = replace(EASY, max_unlocked=timedelta(hours=1)), timedelta(minutes=15)
+    with signed_in_by_az(lab.sandbox, tmp_path, monkeypatch, in_ci=True) as writer:
+        done = lab.do(bracket(lab), writer=writer, settings=hour)
+        with pytest.raises(
+            MissingRights, match=r"ends in 59 min, and the lock may be off for 4 h: .*--max-unlocked"
+        ):
+            check(writer, [group(bracket(lab))], timedelta(hours=4))
+        check(writer, [group(bracket(lab, keep_open=True))], timedelta(hours=4))
+        check(writer, [group(bracket(lab))], quarter)
+
+        assert outcomes(done) == [Outcome.FAILED, K]
+        assert lab.writes() == []
+
+        lab.file = tmp_path / "again.jsonl"
+        done = lab.do(bracket(lab), writer=writer, settings=replace(EASY, max_unlocked=quarter))
+        assert outcomes(done) == [A, A]
+
+
+def test_is_lifted_where_a_person_signed_in_with_az(
+    lab: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with signed_in_by_az(lab.sandbox, tmp_path, monkeypatch, in_ci=False) as writer:
+        assert outcomes(lab.do(bracket(lab), writer=writer)) == [A, A]
+    assert seal(lab) == SEAL
 
 
 def test_nothing_opens_under_a_wider_read_only_lock(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def test_a_silent_agent_is_fixed_and_looked_at_again(run: Fix, sandbox: Sandbox)
     assert document(run("scan", "-s", "demo", *AGENT[:2], "-o", "json"))["findings"] == []
     [listed] = json.loads(run("runs", "-o", "json").out)
     assert (listed["run"], listed["state"], listed["openLocks"]) == (ending["run"], "finished", 0)
+    assert listed["who"].startswith(f"application {sandbox.client_id} (local user ")
     shown = json.loads(run("runs", "show", ending["run"], "-o", "json").out)
     assert [one["outcome"] for one in shown["steps"]] == ["confirmed"] * len(written(sandbox))
     back = run("rollback", ending["run"], "--dry-run")

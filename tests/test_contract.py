@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PLAYBOOKS = playbook.load()
 
 LAYERS = (
-    {"arm", "errors"},
+    {"arm", "ci", "errors"},
     {
         "resources",
         "estate",

@@ -57,6 +57,10 @@ class Mortal:
         self._at("look", after=False)
         return self.writer.look(operation)
 
+    @property
+    def signed_in_for(self) -> float | None:
+        return self.writer.signed_in_for
+
     def send(self, request: Request, etag: str | None = None) -> Accepted:
         self._at("send", after=False)
         accepted = self.writer.send(request, etag)

@@ -16,6 +16,7 @@ from azremedy.apply.keep import writable
 from azremedy.apply.means import UNREADABLE, Means, Patience
 from azremedy.apply.needs import Interrupted
 from azremedy.apply.nodes import Place, Walked
+from azremedy.apply.rights import too_short
 from azremedy.arm import ArmId, Json, Reader, Request
 from azremedy.errors import AzremedyError, WriteError
 from azremedy.plan import Bracket, Done, Node, Outcome, Unlocked
@@ -69,6 +70,9 @@ def _opened(means: Means, task: Task, lock: ArmId) -> Attempt:
         if not means.stop.told and (wider := wider_read_only(means.writer, lock)):
             reason = f"The lock {wider.name} on {wider.scope} is ReadOnly: while it is there, this one could not be put back."
             return Attempt(noted(means, task, Outcome.STALE, reason, executed=False), executed=False)
+        if task.opens == "close" and (why := too_short(means.writer, means.settings.max_unlocked)):
+            reason = f"It was not lifted: {why}"
+            return Attempt(noted(means, task, Outcome.FAILED, reason, executed=False), executed=False)
         if not means.stop.told and (body := expect.body(means.writer, lock)):
             means.tell(
                 f"If this run does not put the lock {lock.name} back, this does: {command(lock, body)}"

@@ -1,23 +1,34 @@
-"""The rights that a plan needs, asked of ARM before its first write: for each step and for its way back."""
+"""
+What a plan needs of a sign-in, looked at before its first write: the rights for each step and its way back, and time.
+
+A lock that is lifted must be put back by the same sign-in, so one that may end before is as good as a missing right.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Final
 
 from azremedy.apply.addresses import PERMISSIONS
 from azremedy.apply.backups import listed
-from azremedy.arm import ArmId, Json, Reader, Request
+from azremedy.arm import ArmId, Json, Reader, Request, Writer
 from azremedy.errors import MissingRights
-from azremedy.plan import Group, Step, steps
+from azremedy.plan import Bracket, Group, Ladder, Node, Step, steps
 
 SHOWN: Final = 10
 
 
-def check(reader: Reader, groups: Sequence[Group]) -> None:
-    """Raise `MissingRights` where a step of these groups, or its way back, needs what the identity lacks."""
-    lacking = missing(reader, groups)
+def check(writer: Writer, groups: Sequence[Group], max_unlocked: timedelta = timedelta()) -> None:
+    """
+    Raise `MissingRights` where a step of these groups, or its way back, needs what the identity lacks.
+
+    So does a bracket that may stay open for `max_unlocked`, where the sign-in surely ends before that.
+    """
+    if any(closes(*group.nodes) for group in groups) and (why := too_short(writer, max_unlocked)):
+        raise MissingRights(f"Nothing was sent: {why}")
+    lacking = missing(writer, groups)
     if not lacking:
         return
     named = "; ".join(f"{permission} on {scope}" for permission, scope in lacking[:SHOWN])
@@ -25,6 +36,33 @@ def check(reader: Reader, groups: Sequence[Group]) -> None:
     raise MissingRights(
         f"Nothing was sent: the identity lacks {named}{more}. Have a role assigned that holds them."
     )
+
+
+def closes(*nodes: Node) -> bool:
+    """Whether one of these nodes lifts a lock that has to be put back."""
+    return any(
+        (isinstance(node, Bracket) and (not node.keep_open or closes(*node.body)))
+        or (isinstance(node, Ladder) and closes(*node.rungs))
+        for node in nodes
+    )
+
+
+def too_short(writer: Writer, needed: timedelta) -> str | None:
+    """Return why the sign-in is not sure to last as long as a lock may be off, None where it is."""
+    left = writer.signed_in_for
+    if left is None or left >= needed.total_seconds():
+        return None
+    return (
+        f"the sign-in ends in {max(0, int(left)) // 60} min, and the lock may be off for {span(needed)}: "
+        "what `az` holds on a build server may give no other token. Give a shorter --max-unlocked, or sign in with a "
+        "secret, a certificate, or a workload or managed identity."
+    )
+
+
+def span(of: timedelta) -> str:
+    """Return a length of time in words: `4 h`, `45 min`."""
+    minutes = int(of.total_seconds()) // 60
+    return f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
 
 
 def missing(reader: Reader, groups: Sequence[Group]) -> tuple[tuple[str, ArmId], ...]:

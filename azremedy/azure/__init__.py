@@ -15,6 +15,7 @@ from azremedy.azure.pace import Pace
 from azremedy.azure.reader import ArmReader
 from azremedy.azure.transport import Session, requests_transport
 from azremedy.azure.writer import ArmWriter
+from azremedy.ci import in_ci
 from azremedy.errors import ReadError
 
 if TYPE_CHECKING:
@@ -87,11 +88,13 @@ def open_reader(
     settings that make no sense, `AzremedyError`.
     """
     pace = Pace(deadline)
-    session = Session(ca=ca, environ=os.environ if environ is None else environ, workers=workers)
+    known = os.environ if environ is None else environ
+    session = Session(ca=ca, environ=known, workers=workers)
     transport = requests_transport(session)
     try:
         credential = within(
-            deadline, lambda: sign_in(cloud, tenant=tenant, transport=transport, secret=secret)
+            deadline,
+            lambda: sign_in(cloud, tenant=tenant, transport=transport, secret=secret, in_ci=in_ci(known)),
         )
     except BaseException:
         session.close()
@@ -114,9 +117,11 @@ def open_writer(
 
     Use it as a context manager, and hand it to `azremedy.apply` alone.
     """
-    session = Session(ca=ca, environ=os.environ if environ is None else environ, workers=workers)
+    known = os.environ if environ is None else environ
+    session = Session(ca=ca, environ=known, workers=workers)
+    transport = requests_transport(session)
     try:
-        credential = sign_in(cloud, tenant=tenant, transport=requests_transport(session), secret=secret)
+        credential = sign_in(cloud, tenant=tenant, transport=transport, secret=secret, in_ci=in_ci(known))
     except BaseException:
         session.close()
         raise

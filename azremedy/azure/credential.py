@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, final
 
+import msgspec
 from azure.core.credentials import AccessToken, AccessTokenInfo, SupportsTokenInfo, TokenRequestOptions
 from azure.identity import ClientSecretCredential, CredentialUnavailableError, DefaultAzureCredential
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 AHEAD: Final = 300.0
 """Seconds before its end at which a token is replaced."""
+BORROWED: Final = frozenset(
+    {"AzureCliCredential", "AzurePowerShellCredential", "AzureDeveloperCliCredential"}
+)
+"""Credentials that ask another program for its token."""
 AGAIN: Final = 30.0
 """Seconds after which a failed replacement is tried again, as long as the old token holds."""
 
@@ -52,8 +58,10 @@ class CachedCredential:
         authority: str,
         tenant: str | None = None,
         now: Callable[[], float] = time.time,
+        in_ci: bool = False,
     ) -> None:
         self._inner = inner
+        self._in_ci = in_ci
         self._authority = authority
         self._tenant = tenant
         self._now = now
@@ -110,6 +118,29 @@ class CachedCredential:
             self._tokens[key] = token
             return token
 
+    def holds_for(self, scope: str) -> float | None:
+        """
+        Return the seconds left of the token for `scope` where nothing promises another one, None where something does.
+
+        Secrets, certificates and managed or workload identities sign in again by themselves, and so does a person's
+        `az login`. On a build server `az`, Azure PowerShell and `azd` may hold a federated assertion that was good for
+        minutes (AADSTS700024), and what comes after the token that they gave nobody knows.
+        """
+        inner = getattr(self._inner, "_successful_credential", None) or self._inner
+        if not self._in_ci or type(inner).__name__ not in BORROWED:
+            return None
+        return self.get_token_info(scope).expires_on - self._now()
+
+    def who(self, scope: str) -> str:
+        """Return whom the token for `scope` names: a person by name, an application by id; `unknown` where none."""
+        claims = _claims(self.get_token_info(scope).token)
+        names = (claims.get(name) for name in ("upn", "unique_name", "preferred_username"))
+        if person := next((name for name in names if isinstance(name, str)), None):
+            return plain(person, SNIPPET)
+        ids = (("application", claims.get("appid") or claims.get("azp")), ("object", claims.get("oid")))
+        told = (f"{kind} {plain(id_, SNIPPET)}" for kind, id_ in ids if isinstance(id_, str))
+        return next(told, "unknown")
+
     def _fresh(self, token: AccessTokenInfo) -> bool:
         now = self._now()
         if token.expires_on <= now + AGAIN:
@@ -119,18 +150,23 @@ class CachedCredential:
 
 
 def sign_in(
-    cloud: Cloud, *, tenant: str | None, transport: RequestsTransport, secret: ClientSecret | None = None
+    cloud: Cloud,
+    *,
+    tenant: str | None,
+    transport: RequestsTransport,
+    secret: ClientSecret | None = None,
+    in_ci: bool = False,
 ) -> CachedCredential:
     """
     The credential of this environment, with its first token for `cloud` already fetched.
 
     That is `DefaultAzureCredential` (azure-identity reads the environment itself, AZURE_TOKEN_CREDENTIALS included),
     or the service principal of `secret`. Raises `SignInError` where nothing signs in, `Incomplete` where the
-    authority does not answer, `AzremedyError` where the environment makes no sense.
+    authority does not answer, `AzremedyError` where the environment makes no sense. `in_ci`: a build server runs this.
     """
     inner = _principal(cloud, transport, secret) if secret else _default(cloud, tenant, transport)
     authority = cloud.authority.partition("://")[2]
-    credential = CachedCredential(inner, authority=authority, tenant=None if secret else tenant)
+    credential = CachedCredential(inner, authority=authority, tenant=None if secret else tenant, in_ci=in_ci)
     credential.get_token_info(cloud.scope)
     return credential
 
@@ -193,6 +229,15 @@ def _missing(error: Exception, text: str, tried: list[str], authority: str) -> R
 
 def _listed(tried: list[str]) -> str:
     return ", ".join(tried) or "the credential chosen by AZURE_TOKEN_CREDENTIALS"
+
+
+def _claims(token: str) -> dict[str, Any]:
+    """Return what an access token says of who holds it; nothing where it is of a form that only ARM reads."""
+    try:
+        found = msgspec.json.decode(urlsafe_b64decode(token.split(".")[1] + "=="))
+    except (IndexError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 _TENANT = re.compile(r"[A-Za-z0-9.-]+")

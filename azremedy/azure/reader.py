@@ -81,6 +81,11 @@ class ArmReader:
             raise ReadError(f"{self.cloud.host} has not told the time in any answer.", code="NoDate")
         return newest
 
+    @property
+    def who(self) -> str:
+        """Whom the sign-in names. Raises `SignInError` where it does not hold any more."""
+        return self._credential.who(self.cloud.scope)
+
     def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
         """
         Return the JSON object that ARM answers to one GET (see `azremedy.arm.Reader`).

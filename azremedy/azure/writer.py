@@ -59,6 +59,7 @@ class ArmWriter:
         log: Callable[[str], object] | None = None,
     ) -> None:
         self.cloud = cloud
+        self._credential = credential
         self._reader = ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log)
         self._tally = Tally()
         self._client = pipeline.client(
@@ -91,6 +92,11 @@ class ArmWriter:
             if written is None:
                 raise
             return written
+
+    @property
+    def signed_in_for(self) -> float | None:
+        """Seconds left of a sign-in that may not renew itself (see `azremedy.arm.Writer`). Raises `SignInError`."""
+        return self._credential.holds_for(self.cloud.scope)
 
     def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
         """Return the JSON object that ARM answers to one GET (see `azremedy.arm.Reader`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -12,9 +13,10 @@ import click
 
 from azremedy import planfile
 from azremedy.apply import Result, Settings, carry_out, check
+from azremedy.ci import in_ci
 from azremedy.cli.fix import Flags, incomplete, log, plain, seconds, table, there
 from azremedy.cli.looking import Look, look, one_subscription, scanned
-from azremedy.cli.output import colored, complain, in_ci, note, put, width
+from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
 from azremedy.cli.proving import proofs
 from azremedy.cli.writing import Writing, of_signal, of_steps, worst, writing
@@ -79,8 +81,8 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
     if groups:
         refuse_too_much(flags, groups)
         confirm(flags, groups)
-        check(made.writer, groups)
         settings = settings_of(flags, approved.choices)
+        check(made.writer, groups, settings.max_unlocked)
         begun = made.begun(document["sha256"], settings)
         with Journal.new(begun, flags.journal) as journal:
             run = begun.id
@@ -142,7 +144,7 @@ def refuse_too_much(flags: Flags, groups: Sequence[Group]) -> None:
         raise AzremedyError(
             f"Nothing was sent: the plan has {writes} writes, and --max-changes is {flags.max_changes}."
         )
-    if in_ci() and flags.journal is None and any(lifts(group.nodes) for group in groups):
+    if in_ci(os.environ) and flags.journal is None and any(lifts(group.nodes) for group in groups):
         raise AzremedyError(
             "Nothing was sent: the plan lifts a lock, and this machine (CI is set) may be gone before it is back. "
             "Give --journal PATH, and keep that file."

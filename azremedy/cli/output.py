@@ -89,9 +89,3 @@ def colored(choice: str, environ: Mapping[str, str] | None = None) -> bool:
     if environ.get("FORCE_COLOR"):
         return environ["FORCE_COLOR"] != "0"
     return bool(sys.stdout and sys.stdout.isatty()) and environ.get("TERM") != "dumb"
-
-
-def in_ci(environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a build server runs this: `CI` is set, and not to a word for no."""
-    environ = os.environ if environ is None else environ
-    return environ.get("CI", "").lower() not in ("", "0", "false", "no")

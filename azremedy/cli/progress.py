@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from azremedy.cli.output import in_ci, note
+from azremedy.ci import in_ci
+from azremedy.cli.output import note
 from azremedy.report.plain import plain
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def progress(*, quiet: bool) -> Iterator[Show]:
     """Yield what shows a line: on a terminal in one place, in a build server's log now and then, else nowhere."""
     if quiet:
         yield lambda _: None
-    elif in_ci():
+    elif in_ci(os.environ):
         yield now_and_then()
     elif sys.stderr and sys.stderr.isatty():
         with in_place() as show:

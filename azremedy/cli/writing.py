@@ -41,7 +41,7 @@ class Writing:
     def begun(self, plan: str, settings: Settings) -> Header:
         """Return the header of a run of this plan."""
         return header(
-            who=who(),
+            who=f"{self.session.reader.who} (local user {local_user()})",
             tenant=self.subscription.tenant or "",
             subscription=self.guid,
             endpoint=self.session.cloud,
@@ -87,7 +87,7 @@ def resumed(run: Run, made: Writing) -> tuple[tuple[Done, ...], tuple[Unlocked, 
     return result.done, result.unlocked
 
 
-def who() -> str:
+def local_user() -> str:
     """Return the user of this machine who runs this, as far as the system says."""
     try:
         return getpass.getuser()
