@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -42,7 +42,7 @@ from azremedy.arm import ArmId, Request
 from azremedy.azure import ClientSecret
 from azremedy.errors import MissingRights
 from azremedy.journal import Journal
-from azremedy.plan import Done, Outcome, Step
+from azremedy.plan import Bracket, Done, Node, Outcome, Step
 
 A, S, K, U, F = Outcome.APPLIED, Outcome.STALE, Outcome.SKIPPED, Outcome.UNCONFIRMED, Outcome.FAILED
 
@@ -74,10 +74,12 @@ def resumed(lab: Bench) -> list[Done]:
     return list(result.done)
 
 
-def rolled_back(lab: Bench) -> Result:
+def rolled_back(lab: Bench, around: Callable[[Step], Node] = lambda undo: undo) -> Result:
+    """Take a run back; `around` puts a way back into brackets."""
+    backs = [(back, back.undo and around(back.undo)) for back in ways_back(lab.journal, lab.writer)]
     lab.sandbox.clear()
     with Journal.append(lab.file) as more:
-        return rollback(lab.journal, lab.writer, more, EASY, lab.clock, lab.told.append)
+        return rollback(lab.journal, backs, lab.writer, more, EASY, lab.clock, lab.told.append)
 
 
 class TestResuming:
@@ -212,6 +214,44 @@ class TestRollingBack:
 
         assert outcomes(list(rolled_back(lab).done)) == [A]
         assert lab.body(NSG)["properties"]["securityRules"][0]["properties"] == before
+
+    def test_lifts_a_lock_in_its_way_and_puts_it_back(self, lab: Bench) -> None:
+        lab.do(allow())
+        production = add_lock(lab)
+
+        result = rolled_back(lab, lambda undo: Bracket(lift(production), (undo,), ()))
+
+        assert outcomes(list(result.done)) == [A, A]
+        assert [one.closed for one in result.unlocked] == [True]
+        assert lab.body(production)["properties"]["level"] == "CanNotDelete"
+        assert [one["name"] for one in lab.body(NSG)["properties"]["securityRules"]] == ["deny"]
+        assert lab.journal.finished
+        assert ways_back(lab.journal, lab.writer) == ()
+
+    def test_that_was_killed_under_a_lifted_lock_is_unfinished_until_resumed(self, lab: Bench) -> None:
+        lab.do(allow())
+        production = add_lock(lab)
+        whole = lab.writer.get(str(production), {"api-version": "2020-05-01"})
+        with Journal.append(lab.file) as more:
+            at, body = lab.writer.now, {"whole": whole}
+            more.intend("g1/0/unlocked/open", "g1", lift(production), body=body, at=at, opens="close")
+        lab.writer.send(Request("DELETE", production))
+
+        assert not lab.journal.finished
+        assert outcomes(resumed(lab)) == []
+        assert lab.body(production)["properties"]["level"] == "CanNotDelete"
+        assert lab.journal.finished
+        assert outcomes(list(rolled_back(lab, lambda undo: Bracket(lift(production), (undo,), ())).done)) == [
+            A,
+            A,
+        ]
+
+
+def add_lock(lab: Bench) -> ArmId:
+    """Lock the NSG's group, as somebody else does."""
+    lock = ArmId(f"{NSG.group}/providers/Microsoft.Authorization/locks/production")
+    lab.writer.send(Request("PUT", lock, body={"properties": {"level": "CanNotDelete"}}))
+    return lock
 
 
 class TestRights:

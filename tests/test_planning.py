@@ -432,4 +432,4 @@ def test_nothing_is_planned_where_nobody_knows_the_locks(blind: Estate) -> None:
     made = planned(restart(SQL1), read=blind)
 
     assert made.groups == ()
-    assert "locks that may refuse its cure" in made.by_hand[0].reason
+    assert "locks that may refuse it" in made.by_hand[0].reason

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
 from azremedy.apply import expect
 from azremedy.apply.attempt import FATE_UNKNOWN, INTERRUPTED, Task, adopted, attempt, follow, noted
-from azremedy.apply.bracket import close
+from azremedy.apply.bracket import bracketed, close
 from azremedy.apply.keep import shows, way_back
 from azremedy.apply.means import UNREADABLE, Means
 from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell
+from azremedy.apply.nodes import Place, Walked
 from azremedy.arm import Accepted, ArmId, Json, Reader, Request, Writer
-from azremedy.plan import Done, Expect, Irreversible, Outcome, Step, Test
+from azremedy.plan import Bracket, Done, Expect, Irreversible, Node, Outcome, Step, Test, steps
 
 OPEN: Final = frozenset({"intended", "sent", "unknown"})
 """States of a step of which the journal does not say how it ended."""
@@ -190,6 +191,7 @@ def ways_back(run: Run, reader: Reader) -> tuple[Back, ...]:
 
 def rollback(  # noqa: PLR0917 - what a run needs, in the order of its docstring
     run: Run,
+    backs: Sequence[tuple[Back, Node | None]],
     writer: Writer,
     journal: Journal,
     settings: Settings,
@@ -201,21 +203,39 @@ def rollback(  # noqa: PLR0917 - what a run needs, in the order of its docstring
     """
     Take back the confirmed steps of a run, the newest first; `journal` goes on with the run's own.
 
-    Each only if its target still shows what the run left there: what others changed since is stale and stays.
-    `ways_back` is the dry run of it.
+    `backs` are its `ways_back`, each with what is done for it: the undo itself, a bracket with the undo in it that
+    lifts a lock in its way, or None where it stays for the reason that `why` gives. Each is sent only if its target
+    still shows what the run left there: what others changed since is stale and stays.
     """
     means = Means(writer, journal, settings, clock, tell, stop or Stop())
     learn_time(means, run)
     done: list[Done] = []
-    for back in ways_back(run, writer):
-        if back.undo is None:
-            done.append(Done(back.group, back.step, Outcome.SKIPPED, back.why))
-            continue
-        undone = attempt(means, Task(back.key + UNDO, back.group, back.undo)).done
-        if undone.outcome is Outcome.APPLIED:
-            journal.note("undone", back.key, clock.now())
-        done.append(undone)
+    for back, node in backs:
+        if node is None:
+            done.append(Done(back.group, back.undo or back.step, Outcome.SKIPPED, back.why))
+        else:
+            done += _taken_back(means, Place(back.group, back.key), [node]).done
+    if all(one.closed for one in means.unlocked) and not any(one.code == INTERRUPTED for one in done):
+        journal.finish(clock.now())
     return Result(tuple(done), tuple(means.unlocked))
+
+
+def _taken_back(means: Means, place: Place, nodes: Sequence[Node]) -> Walked:
+    """Carry out a way back, in the brackets that it stands in; `place` is that of the step which is taken back."""
+    [node] = nodes
+    if isinstance(node, Bracket):
+        return bracketed(means, replace(place, key=f"{place.key}/unlocked"), node, _taken_back, _not_sent)
+    if not isinstance(node, Step):
+        raise TypeError("a way back is one step")
+    key = place.key.partition("/unlocked")[0]
+    done = attempt(means, Task(key + UNDO, place.group, node, unlocked=place.unlocked)).done
+    if done.outcome is Outcome.APPLIED:
+        means.journal.note("undone", key, means.clock.now())
+    return Walked([done], goes_on=done.outcome is Outcome.APPLIED)
+
+
+def _not_sent(_: Means, place: Place, nodes: Sequence[Node], reason: str) -> list[Done]:
+    return [Done(place.group, step, Outcome.SKIPPED, reason) for step in steps(*nodes)]
 
 
 def _way_back(entry: Entry, reader: Reader) -> Back:

@@ -3,38 +3,88 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import click
 
 from azremedy import journal as journals
-from azremedy.apply import Back, Settings, rollback, ways_back
+from azremedy.apply import Back, Settings, check, rollback, ways_back
+from azremedy.arm import Reader
 from azremedy.cli.output import note, put
 from azremedy.cli.resuming import Log, of_run, writing_of
-from azremedy.cli.writing import of_signal, of_steps
+from azremedy.cli.writing import of_signal, of_steps, worst
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal, Run
+from azremedy.plan import Choices, FixClass, Group, Node, steps
+from azremedy.planning import Blocked, cleared
 from azremedy.report import outcome
 from azremedy.report.outcome import Ending
 from azremedy.report.plain import plain
+from azremedy.resources import Read
+from azremedy.session import Session
 
 
-def show_ways_back(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Exit:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A step's way back, and what is sent for it: the undo, in brackets where a lock is in its way; None for nothing."""
+
+    back: Back
+    node: Node | None
+
+    @property
+    def stays(self) -> bool:
+        """Whether nothing will be sent; what others changed since is looked at once more, and stays as well."""
+        return self.node is None or self.back.why is not None
+
+
+def ways(run: Run, session: Session, reader: Reader, allow: frozenset[FixClass]) -> list[Way]:
+    """Return the ways back of a run, the newest first, each cleared of the locks that would refuse it."""
+    found = ways_back(run, reader)
+    if not any(back.undo and not back.why for back in found):
+        return [Way(back, back.undo) for back in found]
+    [subscription] = session.subscriptions([run.header.subscription])
+    estate = session.read(subscription, playbooks=(), more=frozenset({Read.LOCKS})).estate
+    made: list[Way] = []
+    for back in found:
+        if back.undo is None or back.why:
+            made.append(Way(back, back.undo))
+            continue
+        match cleared(estate, (back.undo,), Choices(allow=allow)):
+            case Blocked() as blocked:
+                made.append(Way(replace(back, why=str(blocked)), None))
+            case (node,):
+                made.append(Way(back, node))
+    return made
+
+
+def show_ways_back(
+    run: Run, cloud: str | None, tenant: str | None, log: Log, allow: frozenset[FixClass]
+) -> Exit:
     """Show what a rollback would send, by reading alone."""
     with of_run(run, cloud, tenant, log) as session:
-        found = ways_back(run, session.reader)
-    put("".join(f"{line(back)}\n" for back in found) or "Nothing of this run is left to take back.\n")
+        found = ways(run, session, session.reader, allow)
+    put(
+        "".join(f"{line}\n" for way in found for line in lines(way))
+        or "Nothing of this run is left to take back.\n"
+    )
     return Exit.CLEAN
 
 
-def line(back: Back) -> str:
-    if back.undo is None:
-        return plain(f"stays: {back.step.summary}: {back.why or 'there is no way back'}")
-    request = back.undo.request
-    said = plain(f"{back.undo.summary}: {request.method} {request.address}")
-    return f"stays: {said}: {plain(back.why)}" if back.why else said
+def lines(way: Way) -> list[str]:
+    """Return what is sent for a way back, a write a line, or why it stays."""
+    if way.stays or way.node is None:
+        return [plain(f"stays: {way.back.step.summary}: {way.back.why or 'there is no way back'}")]
+    return [
+        plain(f"{step.summary}: {step.request.method} {step.request.address}")
+        + ("" if step == way.back.undo else ", and put it back")
+        for step in steps(way.node)
+    ]
 
 
-def roll_back(run: Run, cloud: str | None, tenant: str | None, log: Log, *, yes: bool) -> Exit:
+def roll_back(
+    run: Run, cloud: str | None, tenant: str | None, log: Log, allow: frozenset[FixClass], *, yes: bool
+) -> Exit:
     """Take back what can be. Raises `AzremedyError` where nobody agreed, or the run is not at its end."""
     if not yes and not (sys.stdin and sys.stdin.isatty()):
         raise AzremedyError("Nothing was sent: there is no terminal to ask at; --yes says that it is meant.")
@@ -44,14 +94,23 @@ def roll_back(run: Run, cloud: str | None, tenant: str | None, log: Log, *, yes:
         run = journals.read(run.path)
         if not run.finished:
             raise AzremedyError(f"Run {run.header.id} did not come to its end: `azremedy resume` first.")
-        found = ways_back(run, made.writer)
-        note(
-            "".join(f"{line(back)}; " for back in found).removesuffix("; ") or "nothing is left to take back"
-        )
-        if found and not yes:
-            click.confirm("Take this back?", abort=True, err=True)
+        found = ways(run, made.session, made.writer, allow)
+        for line in (line for way in found for line in lines(way)):
+            note(line)
+        if sent := groups(found):
+            if not yes:
+                click.confirm("Take this back?", abort=True, err=True)
+            check(made.writer, sent, Settings().max_unlocked)
         with Journal.append(run.path) as journal:
-            result = rollback(run, made.writer, journal, Settings(), made.clock, note, stop=made.stop)
+            pairs = [(way.back, way.node) for way in found]
+            result = rollback(run, pairs, made.writer, journal, Settings(), made.clock, note, stop=made.stop)
         stopped = of_signal(made.stop, result.unlocked)
     put(outcome.text(Ending(run.header.id, run.header.subscription, result.done, result.unlocked)))
-    return stopped if stopped is not None else of_steps(result.done, result.unlocked)
+    locked = any(way.node is None and way.back.undo for way in found)
+    codes = [of_steps(result.done, result.unlocked), Exit.FINDINGS if locked else Exit.CLEAN]
+    return stopped if stopped is not None else worst(codes)
+
+
+def groups(of: Sequence[Way]) -> list[Group]:
+    """Return what will be sent as groups, of which rights can be asked."""
+    return [Group(way.back.group, (), (way.node,)) for way in of if way.node and not way.stays]

@@ -125,6 +125,7 @@ def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
             case "finished":
                 finished = True
             case "intend":
+                finished = False  # a rollback goes on where the run had ended
                 entries[key] = _intended(event)
                 outcomes[key] = name
             case _:

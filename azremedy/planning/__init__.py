@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from azremedy.estate import Estate
-from azremedy.plan import ByHand, Choices, Cure, FixClass, Group, steps
+from azremedy.plan import ByHand, Choices, Cure, FixClass, Group, Node, steps
 from azremedy.planning.groups import grouped
 from azremedy.planning.locks import Blocked, Clearing
 from azremedy.playbook import Finding, Playbook, Severity
 from azremedy.resources import Read
 
-__all__ = ["Diagnosed", "Plan", "plan"]
+__all__ = ["Blocked", "Diagnosed", "Plan", "cleared", "plan"]
 
 
 class Diagnosed(Protocol):
@@ -102,12 +102,10 @@ def admitted(estate: Estate, said: Cure | ByHand, choices: Choices) -> Cure | By
     """Return a cure with the locks in its way lifted around it, or why it is not carried out."""
     if isinstance(said, ByHand):
         return said
-    if gap := unread_locks(estate):
-        return left(said, gap, None)
-    try:
-        cure = replace(said, nodes=Clearing(estate, choices).sequence(said.nodes, frozenset()))
-    except Blocked as blocked:
-        return left(said, str(blocked), blocked.allow)
+    clear = cleared(estate, said.nodes, choices)
+    if isinstance(clear, Blocked):
+        return left(said, str(clear), clear.allow)
+    cure = replace(said, nodes=clear)
     lacking = {step.fix_class for step in steps(*cure.nodes)} - choices.allow
     if not lacking:
         return cure
@@ -116,12 +114,16 @@ def admitted(estate: Estate, said: Cure | ByHand, choices: Choices) -> Cure | By
     return left(said, f"its cure is {strongest}; {flags} admits it", strongest)
 
 
-def unread_locks(estate: Estate) -> str | None:
-    """Return why nobody knows which locks are in the way, if nobody does."""
+def cleared(estate: Estate, nodes: Sequence[Node], choices: Choices) -> tuple[Node, ...] | Blocked:
+    """Return nodes with the locks that would refuse them lifted around them, or what keeps one from being lifted."""
     if Read.LOCKS not in estate.reads:
-        return "the locks that may refuse its cure were not asked for"
-    gap = estate.any_unread(Read.LOCKS)
-    return f"the locks that may refuse its cure could not be read: {gap.reason}" if gap else None
+        return Blocked("the locks that may refuse it were not asked for")
+    if gap := estate.any_unread(Read.LOCKS):
+        return Blocked(f"the locks that may refuse it could not be read: {gap.reason}")
+    try:
+        return Clearing(estate, choices).sequence(nodes, frozenset())
+    except Blocked as blocked:
+        return blocked
 
 
 def left(cure: Cure, reason: str, allow: FixClass | None) -> ByHand:

@@ -16,12 +16,17 @@ LAG = timedelta(minutes=10)
 """How long ARM may still refuse writes after a lock's DELETE was answered (LOCK24)."""
 
 
-class Blocked(Exception):  # noqa: N818 - a name for what is wrong, and it never leaves this module
-    """A lock refuses a step and is not one to lift."""
+class Blocked(Exception):  # noqa: N818 - a name for what is wrong; `azremedy.planning` returns it as a value
+    """A lock refuses a step and is not one to lift; `allow` is the class that would have to be admitted for that."""
 
-    def __init__(self, lock: Lock, because: str, allow: FixClass | None = None) -> None:
-        super().__init__(f"{lock.level} lock '{lock.id.name}' on {place(lock.scope)} refuses it: {because}")
+    def __init__(self, because: str, allow: FixClass | None = None) -> None:
+        super().__init__(because)
         self.allow = allow
+
+    @classmethod
+    def by(cls, lock: Lock, because: str, allow: FixClass | None = None) -> Blocked:
+        """Say which lock it is, and why it is not lifted."""
+        return cls(f"{lock.level} lock '{lock.id.name}' on {place(lock.scope)} refuses it: {because}", allow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +96,21 @@ class Clearing:
         """Raise `Blocked` for the first lock that may not be lifted, or could not be put back."""
         for lock, outer in zip(around, (None, *around), strict=False):
             if lock.owners:
-                raise Blocked(
+                raise Blocked.by(
                     lock, "it belongs to a managed application or an Azure service, which alone may lift it"
                 )
             if lock.scope.group is None and not self.choices.lift_subscription_locks:
-                raise Blocked(
+                raise Blocked.by(
                     lock, "lift it yourself, or admit that the whole subscription is unlocked meanwhile with "
                     "--lift-subscription-locks"
                 )  # fmt: skip
             if outer and outer.scope == lock.scope and outer.read_only and lock.read_only:
-                raise Blocked(lock, "a second ReadOnly lock on the same scope keeps it from being put back")
+                raise Blocked.by(
+                    lock, "a second ReadOnly lock on the same scope keeps it from being put back"
+                )
         if around and FixClass.GUARDED not in self.choices.allow:
-            raise Blocked(
-                around[0], "--allow guarded lifts it for the cure and puts it back", FixClass.GUARDED
+            raise Blocked.by(
+                around[0], "--allow guarded lifts it meanwhile and puts it back", FixClass.GUARDED
             )
 
 
