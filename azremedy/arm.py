@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
 Json: TypeAlias = Any
@@ -136,6 +139,24 @@ class Request:
         if self.method == "DELETE":
             return f"{type_}/delete"
         return f"{type_}/{self.action}/action" if self.action else f"{type_}/write"
+
+
+LATER: Final = re.compile(r"now\+P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?", re.ASCII)
+
+
+def resolved(body: Json, now: Callable[[], datetime]) -> Json:
+    """Return a request's body in which `now+P7D` is the moment seven days after `now`, as ARM spells it."""
+    match body:
+        case dict():
+            return {name: resolved(value, now) for name, value in body.items()}
+        case list() | tuple():
+            return [resolved(value, now) for value in body]
+        case str() if found := LATER.fullmatch(body):
+            days, hours, minutes = (int(number or 0) for number in found.groups())
+            moment = now() + timedelta(days=days, hours=hours, minutes=minutes)
+            return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        case _:
+            return body
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ def test_nothing_from_azure_is_obeyed() -> None:
         (group(Bracket(lift(held), (bad,), ()), relief=HOSTILE),), (ByHand("p", SQL1, "f", HOSTILE),)
     )
     said = text(whole, Context(HOSTILE, NOW, timedelta(hours=4)), width=200)
-    commands = az.text(whole.groups)
+    commands = az.text(whole.groups, NOW)
 
     for written in (said, commands):
         assert "\x1b" not in written
@@ -194,14 +194,14 @@ def test_colours_are_there_on_request_only() -> None:
 
 
 def test_as_az_lifts_does_and_puts_back() -> None:
-    lines = az.text([group(Bracket(lift(LOCK), (redeploy, backup), (few,)), allow)]).splitlines()
+    lines = az.text([group(Bracket(lift(LOCK), (redeploy, backup), (few,)), allow)], NOW).splitlines()
 
     assert [shlex.split(line) for line in lines if line.startswith("az")] == [
         ["az", "lock", "delete", "--ids", LOCK.id.text],
         ["az", "vm", "redeploy", "--ids", SQL1.text],
         [
             "az", "rest", "--method", "post", "--url", f"{ITEM}/backup?api-version=2024-04-01",
-            "--body", '{"properties": {"recoveryPointExpiryTimeInUTC": "now+P7D"}}',
+            "--body", f'{{"properties": {{"recoveryPointExpiryTimeInUTC": "{NOW + timedelta(days=7):%Y-%m-%dT%H:%M:%SZ}"}}}}',
         ],
         [
             "az", "lock", "create", "--name", "keep", "--lock-type", "CanNotDelete",
@@ -224,7 +224,9 @@ def test_as_az_lifts_does_and_puts_back() -> None:
 )
 def test_as_az_puts_a_lock_back_where_it_stood(scope: ArmId | str, words: list[str]) -> None:
     [line] = [
-        line for line in az.text([group(Bracket(lift(lock(scope)), (), ()))]).splitlines() if "create" in line
+        line
+        for line in az.text([group(Bracket(lift(lock(scope)), (), ()))], NOW).splitlines()
+        if "create" in line
     ]
 
     said = shlex.split(line)
@@ -232,7 +234,7 @@ def test_as_az_puts_a_lock_back_where_it_stood(scope: ArmId | str, words: list[s
 
 
 def test_as_az_leaves_off_what_is_to_stay_off() -> None:
-    assert "az lock create" not in az.text([group(Bracket(lift(LOCK), (), (), keep_open=True))])
+    assert "az lock create" not in az.text([group(Bracket(lift(LOCK), (), (), keep_open=True))], NOW)
 
 
 @pytest.mark.parametrize(

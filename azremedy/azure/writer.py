@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final, final
 from uuid import uuid4
 
@@ -12,7 +10,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from azremedy import __version__
 from azremedy.apply.addresses import quoted, version
-from azremedy.arm import Accepted, Look
+from azremedy.arm import Accepted, Look, resolved
 from azremedy.azure import pipeline
 from azremedy.azure.failures import REFUSED, SNIPPET, UNRESOLVED, UNTRUSTED, no_answer, plain
 from azremedy.azure.pace import asked_wait
@@ -36,8 +34,6 @@ NOT_SENT: Final = frozenset({REFUSED, UNRESOLVED, UNTRUSTED})
 
 UNKNOWN: Final = frozenset({408, 500, 502, 503, 504})
 """Answers after which nobody knows whether the write was carried out."""
-
-LATER: Final = re.compile(r"now\+P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?", re.ASCII)
 
 
 @final
@@ -111,7 +107,7 @@ class ArmWriter:
         headers = self._headers() | ({"If-Match": etag} if etag else {})
         url = f"{self.cloud.endpoint}{quoted(request.address)}?api-version={version(request.id)}"
         try:
-            body = None if request.body is None else _resolved(request.body, self)
+            body = resolved(request.body, lambda: self.now)
             answer = self._client.send_request(
                 HttpRequest(request.method, url, headers=headers, json=body), stream=False
             )
@@ -183,18 +179,3 @@ def _body(answer: HttpResponse) -> Json:
         return msgspec.json.decode(answer.read().removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):
         return None
-
-
-def _resolved(body: Json, writer: ArmWriter) -> Json:
-    """Return a body in which `now+P7D` is the moment seven days from now, as ARM spells it."""
-    match body:
-        case dict():
-            return {name: _resolved(value, writer) for name, value in body.items()}
-        case list() | tuple():
-            return [_resolved(value, writer) for value in body]
-        case str() if found := LATER.fullmatch(body):
-            days, hours, minutes = (int(number or 0) for number in found.groups())
-            moment = writer.now + timedelta(days=days, hours=hours, minutes=minutes)
-            return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-        case _:
-            return body

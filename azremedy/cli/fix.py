@@ -343,7 +343,7 @@ def present(flags: Flags, seen: Look, document: dict[str, Any], created: datetim
     if flags.form == "az":
         from azremedy.report import az  # noqa: PLC0415 - as above
 
-        put(az.text(seen.plan.groups))
+        put(az.text(seen.plan.groups, created))
     elif flags.output == "table":
         colors = colored(flags.color)
         put(table(seen, created, choices, color=colors), color=colors)

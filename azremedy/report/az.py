@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from azremedy.apply.addresses import version
-from azremedy.arm import Request
+from azremedy.arm import Request, resolved
 from azremedy.plan import Bracket, Group, Ladder, Node, Restore, Step
 from azremedy.report.plain import NAMED, escaped, plain, visible
 from azremedy.report.plan import conditions, way_back
@@ -24,35 +25,39 @@ VERBS = {
 """What `az` has a verb for; all else goes through `az rest`."""
 
 
-def text(groups: Iterable[Group]) -> str:
-    """Return the commands of these groups, and between them in comments what azremedy would wait for."""
-    return "".join(f"{line}\n" for group in groups for line in of_group(group))
+def text(groups: Iterable[Group], now: datetime) -> str:
+    """
+    Return the commands of these groups, and between them in comments what azremedy would wait for.
+
+    Moments that lie a span after the send are written as if all were sent `now`: no shell computes dates everywhere.
+    """
+    return "".join(f"{line}\n" for group in groups for line in of_group(group, now))
 
 
-def of_group(group: Group) -> Iterator[str]:
+def of_group(group: Group, now: datetime) -> Iterator[str]:
     for cure in group.cures:
         yield comment(f"{cure.playbook}: {', '.join(vm.name for vm in cure.vms)}")
-    yield from nodes(group.nodes)
+    yield from nodes(group.nodes, now)
     yield ""
 
 
-def nodes(of: Iterable[Node]) -> Iterator[str]:
+def nodes(of: Iterable[Node], now: datetime) -> Iterator[str]:
     for node in of:
         match node:
             case Step():
                 yield comment(node.summary)
-                yield command(node.request)
+                yield command(node.request, now)
             case Ladder():
                 for rung in node.rungs:
-                    yield from nodes([rung])
+                    yield from nodes([rung], now)
                     yield comment(f"wait; the rest is not needed once {conditions(node.until)}")
             case Bracket():
-                yield from bracket(node)
+                yield from bracket(node, now)
 
 
-def bracket(one: Bracket) -> Iterator[str]:
-    yield from nodes([one.open])
-    yield from nodes(one.body)
+def bracket(one: Bracket, now: datetime) -> Iterator[str]:
+    yield from nodes([one.open], now)
+    yield from nodes(one.body, now)
     if one.keep_open:
         return
     yield comment(f"wait until {conditions(one.until)}, then put back what was lifted")
@@ -60,19 +65,20 @@ def bracket(one: Bracket) -> Iterator[str]:
     if isinstance(undo, Restore) and one.open.request.id.type == LOCK:
         yield relock(one.open)
     elif isinstance(undo, Request):
-        yield command(undo)
+        yield command(undo, now)
     else:
         yield comment(way_back(undo))
 
 
-def command(request: Request) -> str:
+def command(request: Request, now: datetime) -> str:
     """Return the command that sends a request."""
     verb = VERBS.get((request.method, request.id.type, request.action))
     if verb:
         return f"az {verb} --ids {quoted(request.id.text)}"
     url = f"{request.address}?api-version={version(request.id)}"
-    body = [] if request.body is None else ["--body", quoted(json.dumps(request.body))]
-    return " ".join(["az rest --method", request.method.lower(), "--url", quoted(url), *body])
+    body = resolved(request.body, lambda: now)
+    given = [] if body is None else ["--body", quoted(json.dumps(body))]
+    return " ".join(["az rest --method", request.method.lower(), "--url", quoted(url), *given])
 
 
 def relock(lifted: Step) -> str:
