@@ -30,6 +30,7 @@ from azremedy.azure import (
 )
 from azremedy.collect import Progress, Reading, collect
 from azremedy.errors import AzremedyError
+from azremedy.estate import Estate
 from azremedy.playbook import Playbook, load
 from azremedy.resources import Read, Subscription
 from azremedy.scan import EVERYTHING, Scan, Selection, evaluate, needs
@@ -101,6 +102,46 @@ class Session:
         )
         return replace(reading, calls={Read.SUBSCRIPTION: asked, **reading.calls}) if asked else reading
 
+    def examine(
+        self,
+        subscription: Subscription,
+        *,
+        playbooks: Sequence[Playbook[Any]] | None = None,
+        more: frozenset[Read] = frozenset(),
+        lookback: timedelta = WEEK,
+        deep: bool = False,
+        selection: Selection = EVERYTHING,
+        whole: bool = False,
+        progress: Progress | None = None,
+    ) -> tuple[Estate, Scan]:
+        """
+        Read a subscription, and return what was read and what the playbooks (default: all) say of it.
+
+        `whole` looks closely at every suspect, though only those of `selection` are spoken of. Times are ARM's, so that
+        a skewed clock here shows nowhere.
+        """
+        chosen = tuple(load().values()) if playbooks is None else playbooks
+        started, began = self.reader.now, monotonic()
+        made = self.read(
+            subscription,
+            playbooks=chosen,
+            more=more,
+            lookback=lookback,
+            deep=deep,
+            selection=EVERYTHING if whole else selection,
+            progress=progress,
+        )
+        scan = evaluate(
+            made.estate,
+            chosen,
+            selection=selection,
+            whole=playbooks is None,
+            calls=made.calls,
+            started=started,
+            finished=started + timedelta(seconds=monotonic() - began),
+        )
+        return made.estate, scan
+
     def scan(
         self,
         subscription: str | Subscription = "",
@@ -111,28 +152,17 @@ class Session:
         selection: Selection = EVERYTHING,
         progress: Progress | None = None,
     ) -> Scan:
-        """Read a subscription and return what the playbooks (default: all) say of it."""
+        """Read a subscription (default: see `subscriptions`) and return what the playbooks (default: all) say of it."""
         if isinstance(subscription, str):
             [subscription] = self.subscriptions([subscription] if subscription else ())
-        chosen = tuple(load().values()) if playbooks is None else playbooks
-        started = self.reader.now
-        reading = self.read(
+        return self.examine(
             subscription,
-            playbooks=chosen,
+            playbooks=playbooks,
             lookback=lookback,
             deep=deep,
             selection=selection,
             progress=progress,
-        )
-        return evaluate(
-            reading.estate,
-            chosen,
-            selection=selection,
-            whole=playbooks is None,
-            calls=reading.calls,
-            started=started,
-            finished=self.reader.now,
-        )
+        )[1]
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from azremedy.arm import ArmId, Json
 from azremedy.estate import Estate, Protected
 from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Node, Test, View, steps
 from azremedy.playbook import Finding, fingerprint
-from azremedy.resources import Lock
 
 
 def cure(playbook: str, findings: Sequence[Finding[Any]], *nodes: Node, relief: str | None = None) -> Cure:
@@ -70,12 +69,3 @@ AGENT_READY = "vmAgent.statuses.[code=ProvisioningState/succeeded]"
 
 UNCLEAR = "no vault backs the VM up, or more than one says that it does: look at its items first"
 """Why a VM for which `protection` has no answer is not touched."""
-
-
-def place(lock: Lock) -> str:
-    """Return what a lock stands on, in words."""
-    scope = lock.scope
-    if scope.type:
-        kind = "collection" if scope.type.endswith("/restorepointcollections") else "resource"
-        return f"{kind} {scope.name}"
-    return f"group {scope.name}" if scope.group else "the whole subscription"

@@ -16,39 +16,16 @@ from datetime import timedelta
 from typing import Any
 
 from azremedy import points
-from azremedy.arm import ArmId, Request
+from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected, group
-from azremedy.plan import (
-    Bracket,
-    ByHand,
-    Choices,
-    Cure,
-    Expect,
-    FixClass,
-    Irreversible,
-    Node,
-    Restore,
-    Step,
-    Test,
-    View,
-)
+from azremedy.lifting import lift, place, widest_first
+from azremedy.plan import Bracket, ByHand, Choices, Cure, Expect, FixClass, Node, Step
 from azremedy.playbook import Finding
 from azremedy.resources import Lock
 
-from ._cures import (
-    UNCLEAR,
-    admit,
-    by_hand,
-    cure,
-    gone,
-    place,
-    protection,
-    shows,
-)
+from ._cures import UNCLEAR, admit, by_hand, cure, protection
 from ._prune import pruning
-
-KEEP_FOR = "now+P7D"
-"""When a restore point of an on-demand backup expires."""
+from ._room import backup, room, until_pruned
 
 FOR_GOOD = (
     "for good, lock the VM's own group instead, or let the policy name an unlocked group for restore points"
@@ -117,13 +94,9 @@ def deletions_of(estate: Estate, one: Protected, choices: Choices) -> tuple[Step
 
 
 def locks_of(estate: Estate, one: Protected) -> tuple[Lock, ...]:
-    """
-    Return every lock over the VM's own points, the widest scope first.
-
-    Of one scope the ReadOnly lock comes first, as it is put back last: it would refuse the others their way back.
-    """
+    """Return every lock over the VM's own points, the widest scope first."""
     found = {lock for held in points.service_collections(estate, one) for lock in estate.locks_over(held.id)}
-    return tuple(sorted(found, key=lambda lock: (lock.scope.key.count("/"), not lock.read_only, lock.id)))
+    return tuple(sorted(found, key=widest_first))
 
 
 def forbidden(locks: tuple[Lock, ...], over: tuple[Lock, ...], choices: Choices) -> str | None:
@@ -131,7 +104,7 @@ def forbidden(locks: tuple[Lock, ...], over: tuple[Lock, ...], choices: Choices)
     if not locks:
         return "the lock does not stand over its restore points any more: scan again"
     for lock, outer in zip(over, (None, *over), strict=False):
-        where = f"lock '{lock.id.name}' on {place(lock)}"
+        where = f"lock '{lock.id.name}' on {place(lock.scope)}"
         if lock.owners:
             return f"{where} belongs to a managed application or an Azure service, which alone may lift it"
         if lock.scope.group is None and not choices.lift_subscription_locks:
@@ -154,33 +127,6 @@ def hopeless(estate: Estate, one: Protected) -> str | None:
     return None
 
 
-def room(estate: Estate, one: Protected) -> tuple[ArmId, int]:
-    """
-    Return the fullest of the VM's own collections, and below how many points it has to come for another backup.
-
-    The other collections count with what they hold, and where there are several with one more, for the point that the
-    backup adds.
-    """
-    held = {each.id: len(estate.points[each.id]) for each in estate.collections_of[one.id]}
-    own = points.service_collections(estate, one)
-    fullest = min(own, key=lambda each: (-held[each.id], each.id)).id
-    others = sum(held.values()) - held[fullest]
-    return fullest, points.limit(one).value - others - (len(held) > 1)
-
-
-def until_pruned(estate: Estate, one: Protected, locks: tuple[Lock, ...]) -> tuple[Expect, ...]:
-    """
-    Expect the fullest collection to have room again.
-
-    Where it has, and a ReadOnly lock forbade the backup itself, a new recovery point is what is waited for too.
-    """
-    fullest, most = room(estate, one)
-    few = Expect(fullest, "properties.restorePoints", Test.BELOW, most, View.RESTORE_POINTS)
-    if not any(lock.read_only for lock in locks) or len(estate.points[fullest]) >= most:
-        return (few,)
-    return few, Expect(one.item.id, "properties.lastRecoveryPoint", Test.NEWER)
-
-
 def bracket(locks: tuple[Lock, ...], some: Sequence[Locked], choices: Choices) -> Bracket:
     """
     Return the brackets of these locks one inside the other, with the VMs' steps in the innermost.
@@ -196,40 +142,6 @@ def bracket(locks: tuple[Lock, ...], some: Sequence[Locked], choices: Choices) -
     for lock in reversed(inner):
         body = (Bracket(lift(lock), body, until, keep_open=choices.keep_unlocked),)
     return Bracket(lift(outermost), body, until, keep_open=choices.keep_unlocked)
-
-
-def lift(lock: Lock) -> Step:
-    return Step(
-        summary=f"lift the {lock.level} lock '{lock.id.name}' on {place(lock)}",
-        request=Request("DELETE", lock.id),
-        before=(
-            shows(lock.id, "properties.level", lock.level),
-            shows(lock.id, "properties.notes", lock.notes),
-            shows(lock.id, "properties.owners", value=None),
-        ),
-        after=(gone(lock.id),),
-        undo=Restore(),
-        within=timedelta(minutes=10),
-        fix_class=FixClass.GUARDED,
-    )
-
-
-def backup(one: Protected) -> Step:
-    item = one.item
-    body = {"objectType": "IaasVMBackupRequest", "recoveryPointExpiryTimeInUTC": KEEP_FOR}
-    return Step(
-        summary=f"back VM {one.id.name} up, so that the service prunes its points; the first backup may fail",
-        request=Request("POST", item.id, "backup", {"properties": body}),
-        before=(
-            shows(item.id, "properties.sourceResourceId", str(item.vm)),
-            shows(item.id, "properties.protectionState", item.protection_state),
-        ),
-        after=(Expect(item.id, "properties.startTime", Test.NEWER, view=View.NEWEST_JOB),),
-        undo=Irreversible("the recovery point expires by itself"),
-        within=timedelta(minutes=15),
-        fix_class=FixClass.GUARDED,
-        triggers_backup=item.id,
-    )
 
 
 def relieved(estate: Estate, locks: tuple[Lock, ...], some: Sequence[Locked]) -> str | None:

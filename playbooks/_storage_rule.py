@@ -2,10 +2,9 @@
 The security rule that lets one VM out to Azure Storage, above the rule that denies it.
 
 Source, port and destination are as narrow as they go: the address of the VM's primary interface, TCP 443, the service
-tag of its region. VMs that share an NSG are planned together, as a priority is free only once. Security admin rules
-of Azure Virtual Network Manager come before every NSG (NSG25), so that one which denies makes the cure a person's.
+tag of its region. VMs that share an NSG are planned together, as a priority is free only once.
 
-Sources: NSG25, NSGH20, TAGS21, VNL22.
+Sources: NSG25, VNL22.
 """
 
 from __future__ import annotations
@@ -13,43 +12,24 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from azremedy import addresses, egress, network
+from azremedy import addresses, network
 from azremedy.arm import ArmId, Request
-from azremedy.estate import Estate, Protected, group
+from azremedy.estate import Estate, group
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding, fingerprint
-from azremedy.resources import IpConfiguration, Nic, Nsg, Read, Rule
+from azremedy.resources import IpConfiguration, Nsg, Rule
 
-from ._cures import (
-    UNCLEAR,
-    admit,
-    by_hand,
-    cure,
-    gone,
-    protection,
-    shows,
-)
+from ._cures import admit, by_hand, cure, gone, shows
+from ._storage_way import Way, matching, way_of
 
 PREFIX = "azremedy-allow-storage-"
 LONGEST = 80
 LOWEST, HIGHEST = 100, 4096
 """The priorities that a rule may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A VM's way out: its primary interface, the address there, and the service tag of its region's storage."""
-
-    protected: Protected
-    nic: Nic
-    source: IpConfiguration
-    region: str
-    tag: str
-    default_route: bool
 
 
 def openings(
@@ -70,51 +50,6 @@ def openings(
 
 def nsg_of(step: Step) -> ArmId:
     return ArmId(step.request.id.text.rsplit("/", 2)[0])
-
-
-def way_of(estate: Estate, vm: ArmId) -> Way | str:
-    """Return the VM's way out, or why it is not certain enough to open it."""
-    one = protection(estate, vm)
-    if one is None or one.vm is None:
-        return UNCLEAR
-    nic = egress.interface(estate, one.vm)
-    if isinstance(nic, str):
-        return nic
-    if nic.vm != vm:
-        return f"network interface '{nic.id.name}' does not name this VM as its own"
-    found = network.path(estate, nic)
-    source = found.source
-    if source is None or not (addresses.parse_address(source.address) or source.application_groups):
-        return f"network interface '{nic.id.name}' shows no address that a rule could be narrowed to"
-    region = addresses.plain(one.vm.location)
-    names = (name for name in estate.tags.get(region, ()) if addresses.storage_tag(name, region) == 0)
-    default_route = found.gap is not None or network.has_default_route(found.table)
-    way = Way(one, nic, source, region, next(names, "Storage"), default_route)
-    return above(estate, way) or way
-
-
-def above(estate: Estate, way: Way) -> str | None:
-    """Return what Azure Virtual Network Manager decides before any NSG; None where it leaves it to them."""
-    if way.nic.id not in estate.admin:
-        gap = estate.not_read(Read.ADMIN_RULES, way.nic.id)
-        reason = f" ({gap.reason})" if gap else ""
-        return f"the rules of Azure Virtual Network Manager, which come before NSGs, were not read{reason}"
-    all_of_them = Nsg(way.nic.id, way.region, estate.admin[way.nic.id])
-    for rule in matching(all_of_them, way):
-        if rule.access.lower() != "allow":
-            return (
-                f"security admin rule '{rule.name}' ({rule.access}) of Azure Virtual Network Manager comes before"
-                " every NSG: have it changed there"
-            )
-    return None
-
-
-def matching(nsg: Nsg, way: Way) -> Iterator[Rule]:
-    """Yield the rules that speak of part or all of this VM's traffic to storage, by priority."""
-    address = addresses.parse_address(way.source.address)
-    for aimed in network.aim(nsg, way.region, default_route=way.default_route):
-        if aimed.match(way.source, address):
-            yield aimed.rule
 
 
 def rules(

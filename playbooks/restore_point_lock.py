@@ -21,11 +21,11 @@ from typing import Any
 from azremedy import points
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
+from azremedy.lifting import place
 from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Lock, Read
 
-from ._cures import place
 from ._lift import lifting
 
 
@@ -64,7 +64,7 @@ def find(
     return Finding(
         vm=protected.id,
         resource=lock.id,
-        message=f"{lock.level} lock '{lock.id.name}' on {place(lock)} keeps Azure Backup from pruning restore points"
+        message=f"{lock.level} lock '{lock.id.name}' on {place(lock.scope)} keeps Azure Backup from pruning restore points"
         + fullness(counted, limit.value),
         severity=severity,
         evidence=LockedPoints(

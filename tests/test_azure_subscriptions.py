@@ -116,23 +116,23 @@ def test_a_name_that_fits_several_lists_their_ids(three: Server, reader: ArmRead
 
 
 @pytest.mark.parametrize(
-    "page",
+    ("page", "code"),
     [
-        {},
-        {"value": None},
-        {"value": [{"displayName": "nameless"}]},
-        {"value": [None]},
-        {"value": [], "nextLink": 7},
+        ({}, "NotAList"),
+        ({"value": None}, "NotAList"),
+        ({"value": [{"displayName": "nameless"}]}, "NotArm"),
+        ({"value": [None]}, "NotArm"),
+        ({"value": [], "nextLink": 7}, "NextLinkLoop"),
     ],
 )
 def test_a_list_without_sense_is_an_error_not_an_empty_list(
-    server: Server, reader: ArmReader, page: Any
+    server: Server, reader: ArmReader, page: Any, code: str
 ) -> None:
     server.on("/subscriptions", Answer(page))
 
     with pytest.raises(ReadError) as raised:
         find(reader, ["prod"])
-    assert raised.value.code == "NotArm"
+    assert raised.value.code == code
 
 
 def test_pages_that_lead_in_a_circle_end(server: Server, reader: ArmReader) -> None:

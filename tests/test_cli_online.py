@@ -24,6 +24,7 @@ UNSAFE = ("apply", "yes", "allow", "severity", "now", "lift-subscription-locks",
 NO_FORM = {
     ("sandbox", "--estate"),
     ("rollback", "--yes"),
+    ("rollback", "--allow"),
     *(("fix", f"--{flag}") for flag in (*UNSAFE, "delete-collection", "exclude-lun")),
 }
 """Options without an environment form: another command's word for something else, or what must be asked for aloud."""

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PLAYBOOKS = playbook.load()
 
 LAYERS = (
-    {"arm", "ci", "errors"},
+    {"arm", "ci", "errors", "paging"},
     {
         "resources",
         "estate",
@@ -33,7 +33,7 @@ LAYERS = (
         "addresses",
         "agent",
     },
-    {"playbook", "plan"},
+    {"playbook", "plan", "lifting"},
     {"playbooks"},
     {"collect", "scan", "saved", "planning", "planfile", "apply", "journal", "verify"},
     {"azure", "report", "sandbox"},
@@ -109,7 +109,11 @@ def test_only_the_edges_know_the_network(name: str, word: str, path: Path) -> No
     assert [found for found in imports(path) if AZURE.match(found)] == [], name
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "playbooks").glob("[!_]*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    sorted(set((ROOT / "playbooks").glob("*.py")) - {ROOT / "playbooks" / "__init__.py"}),
+    ids=lambda path: path.stem,
+)
 def test_a_playbook_cannot_reach_anything_but_the_model(path: Path) -> None:
     for imported in imports(path):
         top, _, rest = imported.partition(".")
@@ -147,10 +151,6 @@ class TestEveryPlaybook:
         assert one.needs & {Read.ITEMS, Read.VMS}
         assert all(re.fullmatch(r"Microsoft\.\w+/[\w/]+/(read|action)", right) for right in one.permissions)
 
-    def test_keeps_its_length(self, one: Playbook[Any]) -> None:
-        path = ROOT / "playbooks" / f"{one.id.replace('-', '_')}.py"
-        assert len(path.read_text(encoding="utf-8").splitlines()) < 200
-
     def test_has_a_test_file_that_names_healthy_cases(self, one: Playbook[Any]) -> None:
         tests = ROOT / "tests" / f"test_{one.id.replace('-', '_')}.py"
         assert "stays_silent" in tests.read_text(encoding="utf-8")
@@ -164,7 +164,8 @@ def test_modules_keep_their_length() -> None:
     long = {
         name: lines
         for name, _, path in MODULES
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
+        if (lines := len(path.read_text(encoding="utf-8").splitlines()))
+        > (200 if path.parent.name == "playbooks" else 400)
     }
 
     assert long == {}

@@ -12,6 +12,7 @@ from building import SERVICE_GROUP, VAULT, collection, estate, item, lock, vm_id
 
 from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
+from azremedy.lifting import lift
 from azremedy.plan import (
     Bracket,
     ByHand,
@@ -28,7 +29,6 @@ from azremedy.plan import (
 )
 from azremedy.plan import Test as Check
 from azremedy.planning import Plan, plan
-from azremedy.planning.locks import lift
 from azremedy.playbook import Finding, Playbook, Severity, fingerprint
 from azremedy.resources import Lock, Read, Unread
 from azremedy.scan import Diagnosis

@@ -12,6 +12,7 @@ from building import NOW, SUBSCRIPTION, VAULT, lock, vm_id
 from jsonschema import Draft202012Validator
 
 from azremedy.arm import ArmId, Request
+from azremedy.lifting import lift
 from azremedy.plan import (
     Bracket,
     ByHand,
@@ -31,7 +32,6 @@ from azremedy.plan import (
 from azremedy.plan import Test as Check
 from azremedy.planfile import Refused
 from azremedy.planning import Plan
-from azremedy.planning.locks import lift
 from azremedy.report import az, outcome
 from azremedy.report.outcome import Ending, Proof
 from azremedy.report.plan import Context, span, text

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from azremedy.apply.addresses import BACKUP, quoted
 from azremedy.arm import ArmId, Json, Reader
-from azremedy.errors import ReadError
+from azremedy.paging import listed
 
 BEFORE_START: Final = timedelta(minutes=15)
 AFTER_START: Final = timedelta(hours=2)
@@ -67,7 +67,7 @@ def jobs(reader: Reader, item: ArmId, since: datetime, **only: str) -> tuple[Job
     }
     terms = (f"{name} eq '{value}'" for name, value in asked.items())
     query = {"api-version": BACKUP, "$filter": " and ".join(terms)}
-    found = listed(reader, f"{vault(item)}/backupJobs", query)
+    found = listed(reader, quoted(f"{vault(item)}/backupJobs"), query)
     mine = (job for one in found if (job := _job(one)) and job.container == of_item(item))
     return tuple(sorted(mine, key=lambda job: job.started, reverse=True))
 
@@ -86,8 +86,8 @@ def items_of(reader: Reader, vm: ArmId) -> tuple[ArmId, ...]:
     query = {"api-version": BACKUP, "$filter": ITEMS_OF_VMS}
     return tuple(
         ArmId(item["id"])
-        for one in listed(reader, vaults, {"api-version": BACKUP})
-        for item in listed(reader, f"{one['id']}/backupProtectedItems", query)
+        for one in listed(reader, quoted(vaults), {"api-version": BACKUP})
+        for item in listed(reader, quoted(f"{one['id']}/backupProtectedItems"), query)
         if _protects(item, vm)
     )
 
@@ -143,22 +143,6 @@ def due(policy: Json, recent: tuple[Job, ...], now: datetime) -> Iterator[dateti
         date = now.astimezone(here).date() + DAY * offset
         if not days or DAYS[date.weekday()] in days:
             yield from (datetime.combine(date, one, here).astimezone(UTC) for one in times)
-
-
-def listed(reader: Reader, address: str, query: dict[str, str]) -> Iterator[Json]:
-    """Yield the members of a list, page by page. Raises `ReadError`."""
-    page = reader.get(quoted(address), query)
-    seen = set[str]()
-    while True:
-        values = page.get("value")
-        if not isinstance(values, list):
-            raise ReadError(f"The list at {address} has no members that can be read.", code="NotAList")
-        yield from values
-        link = page.get("nextLink")
-        if not link or link in seen:
-            return
-        seen.add(link)
-        page = reader.get(link)
 
 
 def _job(body: Json) -> Job | None:

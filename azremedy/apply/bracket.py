@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from azremedy.apply import backups, expect
-from azremedy.apply.addresses import version
+from azremedy.apply import expect
+from azremedy.apply.addresses import quoted, version
 from azremedy.apply.attempt import Attempt, Task, attempt, noted
 from azremedy.apply.keep import writable
 from azremedy.apply.means import UNREADABLE, Means, Patience
@@ -19,6 +19,7 @@ from azremedy.apply.nodes import Place, Walked
 from azremedy.apply.rights import too_short
 from azremedy.arm import ArmId, Json, Reader, Request
 from azremedy.errors import AzremedyError, WriteError
+from azremedy.paging import listed
 from azremedy.plan import Bracket, Done, Node, Outcome, Unlocked
 
 CLOSING: Final = timedelta(minutes=10)
@@ -192,7 +193,7 @@ def content(lock: Json) -> tuple[str, str, Any]:
 def wider_read_only(reader: Reader, lock: ArmId) -> ArmId | None:
     """Return another ReadOnly lock whose scope holds this lock's scope. Raises `ReadError`."""
     address = f"/subscriptions/{lock.subscription}/providers/Microsoft.Authorization/locks"
-    for one in backups.listed(reader, address, {"api-version": version(lock)}):
+    for one in listed(reader, quoted(address), {"api-version": version(lock)}):
         found = ArmId(one["id"])
         if found != lock and content(one)[0] == "readonly" and found.scope.covers(lock.scope):
             return found

@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
-from azremedy.apply.addresses import PERMISSIONS
-from azremedy.apply.backups import listed
+from azremedy.apply.addresses import PERMISSIONS, quoted
 from azremedy.arm import ArmId, Json, Reader, Request, Writer
 from azremedy.errors import MissingRights
+from azremedy.paging import listed
 from azremedy.plan import Bracket, Group, Ladder, Node, Step, steps
 
 SHOWN: Final = 10
@@ -71,7 +71,7 @@ def missing(reader: Reader, groups: Sequence[Group]) -> tuple[tuple[str, ArmId],
     held: dict[ArmId, list[Json]] = {}
     for _, scope in needed:
         if scope not in held:
-            address = f"{scope}/providers/Microsoft.Authorization/permissions"
+            address = quoted(f"{scope}/providers/Microsoft.Authorization/permissions")
             held[scope] = list(listed(reader, address, {"api-version": PERMISSIONS}))
     return tuple((right, scope) for right, scope in needed if not allows(held[scope], right))
 

@@ -13,10 +13,11 @@ import msgspec
 from azremedy.arm import ArmId, Json, Reader
 from azremedy.azure.failures import SNIPPET, plain
 from azremedy.errors import AmbiguousSubscription, Incomplete, ReadError
+from azremedy.paging import listed
 from azremedy.resources import Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 API: Final = {"api-version": "2022-12-01"}
 SHOWN: Final = 5
@@ -53,11 +54,11 @@ def find(reader: Reader, named: Sequence[str]) -> tuple[Subscription, ...]:
     Raises `Incomplete` for an id that ARM does not show, `AmbiguousSubscription` for a name that fits none or several.
     """
     by_name = [name for name in named if not _GUID.fullmatch(name.strip())]
-    listed = tuple(_listed(reader)) if by_name else ()
+    every = tuple(map(_subscription, listed(reader, "/subscriptions", API))) if by_name else ()
     found: dict[ArmId, Subscription] = {}
     for name in named:
         guid = _GUID.fullmatch(name.strip())
-        chosen = (_by_id(reader, guid[1]),) if guid else _by_name(listed, name.strip())
+        chosen = (_by_id(reader, guid[1]),) if guid else _by_name(every, name.strip())
         found.update((one.id, one) for one in chosen)
     return tuple(found.values())
 
@@ -77,42 +78,27 @@ def _by_id(reader: Reader, guid: str) -> Subscription:
         raise
 
 
-def _by_name(listed: Sequence[Subscription], name: str) -> tuple[Subscription, ...]:
+def _by_name(every: Sequence[Subscription], name: str) -> tuple[Subscription, ...]:
     if name == "*":
-        enabled = tuple(one for one in listed if (one.state or "").lower() == "enabled")
+        enabled = tuple(one for one in every if (one.state or "").lower() == "enabled")
         if not enabled:
             raise Incomplete(
                 "ARM shows no enabled subscription to this identity: check the tenant and its roles."
             )
         return enabled
-    fits = tuple(one for one in listed if one.name.casefold() == name.casefold())
+    fits = tuple(one for one in every if one.name.casefold() == name.casefold())
     if len(fits) == 1:
         return fits
     asked = repr(plain(name, SNIPPET))
     if fits:
         ids = ", ".join(one.id.name for one in fits)
         raise AmbiguousSubscription(f"Several subscriptions are named {asked}: give one of the ids {ids}.")
-    names = {one.name.casefold(): one.name for one in listed}
+    names = {one.name.casefold(): one.name for one in every}
     close = [repr(plain(names[key], SNIPPET)) for key in get_close_matches(name.casefold(), names, n=3)]
-    seen = ", ".join(repr(plain(one.name, SNIPPET)) for one in listed[:SHOWN]) or "none"
-    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    seen = ", ".join(repr(plain(one.name, SNIPPET)) for one in every[:SHOWN]) or "none"
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
     hint = f"did you mean {' or '.join(close)}?" if close else f"it sees {seen}{more}."
     raise AmbiguousSubscription(f"This identity sees no subscription named {asked}: {hint}")
-
-
-def _listed(reader: Reader) -> Iterator[Subscription]:
-    page, seen = reader.get("/subscriptions", API), set[str]()
-    while True:
-        entries, following = page.get("value"), page.get("nextLink")
-        if not isinstance(entries, list):
-            raise ReadError("The list of subscriptions has no `value`.", code="NotArm")
-        yield from (_subscription(entry) for entry in entries)
-        if not following:
-            return
-        if not isinstance(following, str) or following in seen:
-            raise ReadError("The pages of the list of subscriptions never end.", code="NotArm")
-        seen.add(following)
-        page = reader.get(following)
 
 
 def _subscription(entry: Json) -> Subscription:

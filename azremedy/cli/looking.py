@@ -12,7 +12,7 @@ from azremedy.planfile import Asked
 from azremedy.planning import Plan, plan
 from azremedy.playbook import Playbook, load
 from azremedy.resources import Read, Subscription
-from azremedy.scan import Scan, Selection, evaluate
+from azremedy.scan import Scan, Selection
 
 if TYPE_CHECKING:
     from azremedy.estate import Estate
@@ -64,17 +64,12 @@ def look(session: Session, subscription: Subscription, asked: Asked, choices: Ch
 
 def scanned(session: Session, subscription: Subscription, asked: Asked, show: Show) -> tuple[Estate, Scan]:
     """Return what was read of a subscription, and what the playbooks say of it."""
-    playbooks, selection = chosen(asked), Selection.of(asked.vms, asked.groups)
-    made = session.read(
+    return session.examine(
         subscription,
-        playbooks=playbooks,
+        playbooks=chosen(asked),
         more=LOCKS,
         lookback=asked.lookback,
         deep=asked.deep,
-        selection=selection,
+        selection=Selection.of(asked.vms, asked.groups),
         progress=reading(subscription.name, show),
     )
-    scan = evaluate(
-        made.estate, playbooks, selection=selection, calls=made.calls, finished=session.reader.now
-    )
-    return made.estate, scan

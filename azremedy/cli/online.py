@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from azremedy import saved
@@ -15,9 +13,9 @@ from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, progress, reading
 from azremedy.cli.seen import Seen
 from azremedy.errors import AzremedyError, Incomplete, ReadError
-from azremedy.playbook import Playbook, load
+from azremedy.playbook import Playbook
 from azremedy.resources import Read, Subscription, Unread
-from azremedy.scan import EVERYTHING, Scan, evaluate
+from azremedy.scan import Scan
 from azremedy.session import WEEK, Session, connect
 
 if TYPE_CHECKING:
@@ -90,28 +88,20 @@ def one(
     seen: Seen,
     show: Show,
 ) -> Scan:
-    """Read one subscription and judge it. Times are ARM's, so that a skewed clock here shows nowhere."""
-    started, began = session.reader.now, time.monotonic()
-    made = session.read(
+    """Read one subscription and judge it."""
+    estate, scan = session.examine(
         subscription,
         playbooks=playbooks,
         lookback=flags.lookback or WEEK,
         deep=flags.deep,
-        selection=EVERYTHING if flags.save_estate else flags.selection,
+        selection=flags.selection,
+        whole=flags.save_estate is not None,
         progress=reading(subscription.name, show),
     )
     if flags.save_estate:
-        save(flags.save_estate, saved.dump(made.estate))
-    seen.add(made.estate)
-    return evaluate(
-        made.estate,
-        list(load().values()) if playbooks is None else playbooks,
-        selection=flags.selection,
-        whole=playbooks is None,
-        calls=made.calls,
-        started=started,
-        finished=started + timedelta(seconds=time.monotonic() - began),
-    )
+        save(flags.save_estate, saved.dump(estate))
+    seen.add(estate)
+    return scan
 
 
 def unread(subscription: ArmId, error: Incomplete) -> Unread:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
-from azremedy.arm import ArmId, Request
+from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.plan import Bracket, Choices, Expect, FixClass, Ladder, Node, Restore, Step, Test
+from azremedy.lifting import lift, place, widest_first
+from azremedy.plan import Bracket, Choices, FixClass, Ladder, Node, Step
 from azremedy.resources import Lock
 
 LOCK = "microsoft.authorization/locks"
-LAG = timedelta(minutes=10)
-"""How long ARM may still refuse writes after a lock's DELETE was answered (LOCK24)."""
 
 
 class Blocked(Exception):  # noqa: N818 - a name for what is wrong; `azremedy.planning` returns it as a value
@@ -116,32 +114,3 @@ class Clearing:
 
 def inside(target: ArmId, scope: ArmId) -> bool:
     return scope != target and target.covers(scope)
-
-
-def widest_first(lock: Lock) -> tuple[int, bool, str]:
-    """Order locks by scope; of one scope the ReadOnly lock is lifted first, so that others can be put back."""
-    return lock.scope.key.count("/"), not lock.read_only, lock.id.key
-
-
-def lift(lock: Lock) -> Step:
-    """Return the step that lifts a lock and whose way back is the very lock that was there."""
-    held = {"level": lock.level, "notes": lock.notes, "owners": None}
-    return Step(
-        summary=f"lift the {lock.level} lock '{lock.id.name}' on {place(lock.scope)}",
-        request=Request("DELETE", lock.id),
-        before=tuple(
-            Expect(lock.id, f"properties.{name}", Test.ABSENT if value is None else Test.EQUALS, value)
-            for name, value in held.items()
-        ),
-        after=(Expect(lock.id, "", Test.ABSENT),),
-        undo=Restore(),
-        within=LAG,
-        fix_class=FixClass.GUARDED,
-    )
-
-
-def place(scope: ArmId) -> str:
-    """Return what a lock stands on, in words."""
-    if scope.type:
-        return scope.name
-    return f"group {scope.name}" if scope.group else "the whole subscription"

@@ -1,0 +1,43 @@
+"""Lifting a lock, as a step: whoever plans one plans the same one, so that equal brackets can be joined."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from azremedy.arm import ArmId, Request
+from azremedy.plan import Expect, FixClass, Restore, Step, Test
+from azremedy.resources import Lock
+
+LAG: Final = timedelta(minutes=10)
+"""How long ARM may still refuse writes after a lock's DELETE was answered (LOCK24)."""
+
+
+def lift(lock: Lock) -> Step:
+    """Return the step that lifts a lock that has no owners; its way back is the very lock that was there."""
+    held = {"level": lock.level, "notes": lock.notes, "owners": None}
+    return Step(
+        summary=f"lift the {lock.level} lock '{lock.id.name}' on {place(lock.scope)}",
+        request=Request("DELETE", lock.id),
+        before=tuple(
+            Expect(lock.id, f"properties.{name}", Test.ABSENT if value is None else Test.EQUALS, value)
+            for name, value in held.items()
+        ),
+        after=(Expect(lock.id, "", Test.ABSENT),),
+        undo=Restore(),
+        within=LAG,
+        fix_class=FixClass.GUARDED,
+    )
+
+
+def widest_first(lock: Lock) -> tuple[int, bool, str]:
+    """Order locks by scope; of one scope the ReadOnly lock is lifted first, so that others can be put back under it."""
+    return lock.scope.key.count("/"), not lock.read_only, lock.id.key
+
+
+def place(scope: ArmId) -> str:
+    """Return what a lock stands on, in words."""
+    if scope.type:
+        kind = "collection" if scope.type.endswith("/restorepointcollections") else "resource"
+        return f"{kind} {scope.name}"
+    return f"group {scope.name}" if scope.group else "the whole subscription"
