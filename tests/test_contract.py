@@ -28,6 +28,7 @@ LAYERS = (
         "egress",
         "limits",
         "points",
+        "schedule",
         "symptoms",
         "catalogue",
         "addresses",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from azremedy import schedule
 from azremedy.apply.addresses import BACKUP, quoted
 from azremedy.arm import ArmId, Json, Reader
 from azremedy.paging import listed
+from azremedy.resources import Schedule
 
 BEFORE_START: Final = timedelta(minutes=15)
-AFTER_START: Final = timedelta(hours=2)
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
 ITEMS_OF_VMS: Final = "backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'"
@@ -21,8 +21,6 @@ BACKUP_JOB: Final = "Backup"
 GOING_ON: Final = ("InProgress", "Cancelling")
 """The states of a job that is not at its end; a filter takes one (JOBS18)."""
 STAMP: Final = "%Y-%m-%d %I:%M:%S %p"
-NAMED_UTC: Final = frozenset({"", "utc", "gmt", "etc/utc", "coordinated universal time"})
-DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +103,9 @@ def in_the_way(reader: Reader, item: ArmId, *, whatever_the_schedule: bool) -> s
     if whatever_the_schedule:
         return None
     recent = jobs(reader, item, now - 2 * DAY, operation=BACKUP_JOB)
-    for start in due(_policy(reader, item), recent, now):
+    for start in due(_schedule(reader, item), recent, now):
         seen = any(job.started >= start - BEFORE_START for job in recent)
-        if start - BEFORE_START <= now < start + AFTER_START and not seen:
+        if start - BEFORE_START <= now < start + schedule.LAG and not seen:
             return f"its backup of {start:%H:%M} UTC is due and has not been seen yet"
     return None
 
@@ -125,24 +123,20 @@ def said(job: Job) -> str:
     return f"a {plain}" if plain in {"backup", "restore"} else f"a job ({job.operation})"
 
 
-def due(policy: Json, recent: tuple[Job, ...], now: datetime) -> Iterator[datetime]:
+def due(planned: Schedule, recent: tuple[Job, ...], now: datetime) -> Iterator[datetime]:
     """
     Yield the scheduled starts around a moment.
 
-    Policies name their time zone in Windows's words. Where that says nothing here, the hours at which scheduled jobs
-    did start stand in for it.
+    Where the policy's time zone is not known, the hours at which scheduled jobs did start stand in for it.
     """
-    zone = _zone(policy.get("timeZone"))
-    if zone is None and (observed := [job.started for job in recent if not job.by_user]):
-        yield from (start + DAY * days for start in observed for days in (0, 1, 2))
+    found = schedule.starts(planned, now - DAY, now + DAY)
+    if found is not None:
+        yield from found
         return
-    here = zone or UTC
-    schedule = policy.get("schedulePolicy") or {}
-    days, times = _times(schedule)
-    for offset in (-1, 0, 1):
-        date = now.astimezone(here).date() + DAY * offset
-        if not days or DAYS[date.weekday()] in days:
-            yield from (datetime.combine(date, one, here).astimezone(UTC) for one in times)
+    observed = [job.started for job in recent if not job.by_user]
+    yield from (start + DAY * days for start in observed for days in (0, 1, 2))
+    if not observed:
+        yield from schedule.starts(replace(planned, zone=None), now - DAY, now + DAY) or ()
 
 
 def _job(body: Json) -> Job | None:
@@ -167,38 +161,11 @@ def _protects(item: Json, vm: ArmId) -> bool:
     return any(isinstance(one, str) and ArmId(one) == vm for one in named)
 
 
-def _policy(reader: Reader, item: ArmId) -> Json:
+def _schedule(reader: Reader, item: ArmId) -> Schedule:
+    """Return the schedule of an item's policy, one without times where there is none. Raises `ReadError`."""
     read = reader.get(quoted(str(item)), {"api-version": BACKUP})
     policy = (read.get("properties") or {}).get("policyId")
     if not policy:
-        return {}
-    return reader.get(quoted(policy), {"api-version": BACKUP}).get("properties") or {}
-
-
-def _zone(name: Json) -> tzinfo | None:
-    if not isinstance(name, str) or name.lower() in NAMED_UTC:
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
-
-
-def _times(schedule: Json) -> tuple[frozenset[str], list[time]]:
-    """Return the days (none: every day) and the times of day at which a schedule starts."""
-    parts = [schedule, *(schedule.get(name) or {} for name in ("dailySchedule", "weeklySchedule"))]
-    days = frozenset(day.lower() for part in parts for day in part.get("scheduleRunDays") or ())
-    times = [_clock(text) for part in parts for text in part.get("scheduleRunTimes") or ()]
-    hourly = schedule.get("hourlySchedule") or {}
-    if hourly:
-        first = _clock(hourly.get("scheduleWindowStartTime") or "")
-        every, length = int(hourly.get("interval") or 24), int(hourly.get("scheduleWindowDuration") or 24)
-        times += [first.replace(hour=(first.hour + hours) % 24) for hours in range(0, length, max(every, 1))]
-    return days, times
-
-
-def _clock(text: str) -> time:
-    try:
-        return datetime.fromisoformat(text).time().replace(tzinfo=None)
-    except ValueError:
-        return time()
+        return Schedule(())
+    found = reader.get(quoted(policy), {"api-version": BACKUP})
+    return schedule.of_policy(found.get("properties")) or Schedule(())

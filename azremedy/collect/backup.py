@@ -6,6 +6,7 @@ from azremedy.arm import ArmId, Json
 from azremedy.collect.decode import MalformedError, own_id
 from azremedy.collect.values import arm_id, flag, number, record, records, span, text, texts, when
 from azremedy.resources import Exclusion, Item, Job, JobError, Policy, RecoveryPoint, Tier, Vault
+from azremedy.schedule import of_policy as schedule_of
 
 
 def vault(body: Json) -> Vault:
@@ -80,6 +81,7 @@ def policy(body: Json) -> Policy:
         per_day=per_day(record(properties.get("schedulePolicy"))),
         group_prefix=text(place.get("azureBackupRGNamePrefix")),
         group_suffix=text(place.get("azureBackupRGNameSuffix")),
+        schedule=schedule_of(properties),
     )
 
 

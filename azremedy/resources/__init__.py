@@ -15,6 +15,7 @@ from azremedy.resources.backup import (
     Policy,
     RecoveryPoint,
     RecoveryPoints,
+    Schedule,
     Tier,
     Vault,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "Route",
     "RouteTable",
     "Rule",
+    "Schedule",
     "ServiceTags",
     "Status",
     "Subnet",

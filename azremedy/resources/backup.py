@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from azremedy.arm import ArmId
 
@@ -44,11 +44,21 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """The times of day at which a policy starts backups, the days (in lower case; none: every day), and their zone."""
+
+    times: tuple[time, ...]
+    days: tuple[str, ...] = ()
+    zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """
     A backup policy. `type` is `V1` (Standard) or `V2` (Enhanced).
 
-    `per_day` is the number of scheduled backups a day, `instant_days` how long instant restore points stay.
+    `per_day` is the number of scheduled backups a day, `instant_days` how long instant restore points stay; `schedule`
+    is None where it is of a kind not known here.
     """
 
     id: ArmId
@@ -58,6 +68,7 @@ class Policy:
     per_day: float | None = None
     group_prefix: str | None = None
     group_suffix: str | None = None
+    schedule: Schedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
