@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection as Group
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Failure, Protected
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, fingerprint
 from azremedy.resources import Read, Subscription, Unread
+from azremedy.selection import EVERYTHING, Selection
+from azremedy.suppression import Suppression
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class Unexplained:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppressed:
+    """A diagnosis that somebody accepts for a time, and the suppression that says so."""
+
+    diagnosis: Diagnosis
+    by: Suppression
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """
     What a scan of one subscription says.
@@ -55,9 +65,12 @@ class Scan:
     protected: int
     close_look: int
     diagnoses: tuple[Diagnosis, ...]
+    """What was found, but for what is suppressed."""
     unread: tuple[Unread, ...]
     not_evaluated: tuple[NotEvaluated, ...]
     unexplained: tuple[Unexplained, ...]
+    suppressed: tuple[Suppressed, ...] = ()
+    selection: Selection = EVERYTHING
 
     @property
     def worst(self) -> Severity | None:
@@ -70,30 +83,6 @@ class Scan:
         return {severity: found.count(severity) for severity in sorted(Severity, reverse=True)}
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which VMs a scan speaks of; empty means all. `vms` are names or ids, `groups` names, without case."""
-
-    vms: frozenset[str] = frozenset()
-    groups: frozenset[str] = frozenset()
-
-    def __contains__(self, vm: ArmId) -> bool:
-        group = vm.group
-        return (not self.vms or vm.key in self.vms or vm.name.lower() in self.vms) and (
-            not self.groups or (group is not None and group.name.lower() in self.groups)
-        )
-
-    @classmethod
-    def of(cls, vms: Iterable[str] = (), groups: Iterable[str] = ()) -> Selection:
-        """Make one of what a user wrote."""
-        return cls(
-            frozenset(vm.lower().rstrip("/") for vm in vms), frozenset(group.lower() for group in groups)
-        )
-
-
-EVERYTHING = Selection()
-
-
 def needs(playbooks: Iterable[Playbook[Any]]) -> frozenset[Read]:
     """Return what must be read for these playbooks."""
     return frozenset().union(*(playbook.needs for playbook in playbooks))
@@ -104,6 +93,7 @@ def evaluate(
     playbooks: Sequence[Playbook[Any]],
     *,
     selection: Selection = EVERYTHING,
+    suppressions: Sequence[Suppression] = (),
     whole: bool = True,
     calls: Mapping[Read, int] | None = None,
     started: datetime | None = None,
@@ -114,15 +104,17 @@ def evaluate(
 
     A VM for which a playbook says nothing, although something that it needs is unread, is *not evaluated*: nobody
     may take it for healthy. Failures that no finding bears out are named only where the `whole` set of playbooks looked
-    for their cause. Times are those of ARM's answers; without them the moment of the reading stands in.
+    for their cause. Findings that one of the `suppressions` covers and that has not ended are apart; they explain failures
+    all the same. Times are those of ARM's answers; without them the moment of the reading stands in.
     """
     found: dict[str, Diagnosis] = {}
     gaps: list[NotEvaluated] = []
-    protected = [one for one in estate.protected if one.id in selection]
+    selected = selection.within(estate)
+    protected = [one for one in estate.protected if selected(one.id)]
     for playbook in playbooks:
         spoken: set[ArmId] = set()
         for said in playbook.detect(estate):
-            if said.vm not in selection:
+            if not selected(said.vm):
                 continue
             spoken.add(said.vm)
             if isinstance(said, NotEvaluated):
@@ -131,19 +123,35 @@ def evaluate(
                 remember(found, Diagnosis(playbook, said, fingerprint(playbook.id, said)))
         gaps += unevaluated(estate, playbook, (one for one in protected if one.id not in spoken))
     diagnoses = sorted(found.values(), key=worst_first)
+    day = (finished or estate.read_at).date()
+    accepted = [
+        Suppressed(one, by) for one in diagnoses if (by := accepting(one, suppressions, day)) is not None
+    ]
+    apart = {one.diagnosis.fingerprint for one in accepted}
     return Scan(
         subscription=estate.subscription,
         started=started or estate.read_at,
         finished=finished or estate.read_at,
         calls=calls or {},
         playbooks=tuple(playbook.id for playbook in playbooks),
-        vms=sum(vm.id in selection for vm in estate.vms),
+        vms=sum(selected(vm.id) for vm in estate.vms),
         protected=len({one.id for one in protected}),
         close_look=len({one.id for one in protected if one.id in estate.view}),
-        diagnoses=tuple(diagnoses),
+        diagnoses=tuple(one for one in diagnoses if one.fingerprint not in apart),
         unread=estate.unread,
         not_evaluated=tuple(gaps),
         unexplained=tuple(unexplained(estate, protected, diagnoses)) if whole else (),
+        suppressed=tuple(accepted),
+        selection=selection,
+    )
+
+
+def accepting(one: Diagnosis, suppressions: Sequence[Suppression], day: date) -> Suppression | None:
+    """Return the first suppression in force that covers a diagnosis."""
+    finding = one.finding
+    in_force = (each for each in suppressions if each.holds(day))
+    return next(
+        (each for each in in_force if each.covers(one.playbook.id, finding.vm, finding.resource)), None
     )
 
 

@@ -33,7 +33,9 @@ from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
 from azremedy.playbook import Playbook, load
 from azremedy.resources import Read, Subscription
-from azremedy.scan import EVERYTHING, Scan, Selection, evaluate, needs
+from azremedy.scan import Scan, evaluate, needs
+from azremedy.selection import EVERYTHING, Selection
+from azremedy.suppression import Suppression
 
 WORKERS = 16
 """Requests in flight at once: what ARM's refill rate can use, with room for its latency."""
@@ -93,10 +95,10 @@ class Session:
         reading = collect(
             self.reader,
             subscription,
-            reads=needs(load().values() if playbooks is None else playbooks) | more,
+            reads=needs(load().values() if playbooks is None else playbooks) | selection.needs | more,
             lookback=lookback,
             deep=deep,
-            wanted=selection.__contains__,
+            wanted=selection.within,
             workers=WORKERS,
             progress=progress,
         )
@@ -111,6 +113,7 @@ class Session:
         lookback: timedelta = WEEK,
         deep: bool = False,
         selection: Selection = EVERYTHING,
+        suppressions: Sequence[Suppression] = (),
         whole: bool = False,
         progress: Progress | None = None,
     ) -> tuple[Estate, Scan]:
@@ -125,7 +128,7 @@ class Session:
         made = self.read(
             subscription,
             playbooks=chosen,
-            more=more,
+            more=more | selection.needs,
             lookback=lookback,
             deep=deep,
             selection=EVERYTHING if whole else selection,
@@ -135,6 +138,7 @@ class Session:
             made.estate,
             chosen,
             selection=selection,
+            suppressions=suppressions,
             whole=playbooks is None,
             calls=made.calls,
             started=started,

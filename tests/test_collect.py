@@ -145,7 +145,7 @@ def test_only_what_a_playbook_needs_is_read(sandbox: Sandbox) -> None:
 
 
 def test_only_selected_vms_are_looked_at_one_by_one(sandbox: Sandbox) -> None:
-    reading = read(sandbox, wanted=lambda vm: vm.name == "sql1")
+    reading = read(sandbox, wanted=lambda _: lambda vm: vm.name == "sql1")
 
     assert [view.vm.name for view in reading.estate.views] == ["sql1"]
     assert reading.calls[Read.VIEW] == 1

@@ -26,7 +26,8 @@ from azremedy.estate import Estate
 from azremedy.plan import FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, fingerprint
 from azremedy.resources import Read, Unread
-from azremedy.scan import Selection, evaluate
+from azremedy.scan import evaluate
+from azremedy.selection import Selection
 
 
 def finding(name: str, severity: Severity = Severity.SUSPECTED, resource: str = "x") -> Finding[None]:

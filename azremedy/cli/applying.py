@@ -27,7 +27,7 @@ from azremedy.planfile import Asked, Place, Refused
 from azremedy.report import outcome, render
 from azremedy.report.outcome import Ending
 from azremedy.report.screen import vm_names
-from azremedy.scan import Selection
+from azremedy.selection import Selection
 from azremedy.session import connect
 from azremedy.verify import Verdict, Verified, verify
 

@@ -12,7 +12,8 @@ from azremedy.planfile import Asked
 from azremedy.planning import Plan, plan
 from azremedy.playbook import Playbook, load
 from azremedy.resources import Read, Subscription
-from azremedy.scan import Scan, Selection
+from azremedy.scan import Scan
+from azremedy.selection import Selection
 
 if TYPE_CHECKING:
     from azremedy.estate import Estate

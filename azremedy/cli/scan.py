@@ -16,7 +16,8 @@ from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import of_document, render
 from azremedy.resources import Unread
-from azremedy.scan import Scan, Selection
+from azremedy.scan import Scan
+from azremedy.selection import Selection
 
 NEVER = "never"
 ONLINE = ("subscription", "cloud", "tenant", "deep", "deadline", "save_estate")

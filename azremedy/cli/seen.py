@@ -10,7 +10,7 @@ from azremedy.cli.options import meant
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
 from azremedy.resources import Read
-from azremedy.scan import Selection
+from azremedy.selection import Selection
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ def collect(
     reads: frozenset[Read] = frozenset(Read),
     lookback: timedelta = timedelta(days=7),
     deep: bool = False,
-    wanted: Callable[[ArmId], bool] = lambda _: True,
+    wanted: Callable[[Estate], Callable[[ArmId], bool]] = lambda _: lambda _: True,
     workers: int = 16,
     progress: Progress | None = None,
 ) -> Reading:
@@ -45,13 +45,13 @@ def collect(
     Read one subscription.
 
     `reads` are the kinds that the playbooks need; what those rest on (the vaults of items) is read with them.
-    `wanted` tells the VMs that may be read one by one. At most `workers` requests are in flight.
+    `wanted` tells of the estate's VMs which may be read one by one. At most `workers` requests are in flight.
     """
     with pool(workers) as requests, pool(workers) as lists:
         sweep = Sweep(reader, requests, lists, progress)
         found = sweep.everything(subscription, reads, lookback)
         estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
-        looked_at = suspects(estate, wanted, deep=deep)
+        looked_at = suspects(estate, wanted(estate), deep=deep)
         estate = sweep.closer(estate, looked_at)
         if Read.POINTS in reads:
             estate = sweep.counted(estate, looked_at, deep=deep)
