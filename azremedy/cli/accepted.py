@@ -1,23 +1,11 @@
-"""
-What a team has agreed to live with: suppressions, each with a reason and an end, and the baseline of what is known.
-
-A file of suppressions is called `azremedy-ignore.yaml`:
-
-    suppressions:
-      - playbook: restore-point-lock
-        scope: /subscriptions/*/resourceGroups/legal
-        reason: Points are kept by order until the audit is over (CHG-1201).
-        owner: backup-team@example.org
-        expires: 2026-12-31
-"""
+"""What a team has agreed to live with: suppressions, each with a reason and an end, and the baseline of what is known."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import date, timedelta
-from difflib import get_close_matches
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from azremedy import __version__
 from azremedy.arm import ArmId
@@ -30,75 +18,47 @@ if TYPE_CHECKING:
     from azremedy.scan import Scan
 
 FILE: Final = "azremedy-ignore.yaml"
-LONGEST: Final = timedelta(days=366)
 VERSION: Final = 1
 
 
-def suppressions(path: Path, playbooks: Collection[str], today: date) -> tuple[Suppression, ...]:
-    """
-    Read a file of suppressions. Raises `AzremedyError` for what is none, naming its place in the file.
+def of_file(named: Path | None, playbooks: Collection[str], today: date) -> tuple[Suppression, ...]:
+    """Read the suppressions of the file that is named, else of the nearest one from here upward, if there is one."""
+    path = named or upward(FILE)
+    if path is None:
+        return ()
+    from azremedy.cli.ignorefile import read  # noqa: PLC0415 - most runs read no such file
 
-    `playbooks` are the ids that there are; `today` decides what lies more than a year ahead.
-    """
-    import msgspec  # noqa: PLC0415 - most runs read no such file
-    import yaml  # noqa: PLC0415 - as above
-
-    class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        playbook: str
-        scope: Annotated[str, msgspec.Meta(pattern=r"\A/subscriptions/[^/]")]
-        reason: Annotated[str, msgspec.Meta(pattern=r"\S")]
-        expires: date
-        owner: str | None = None
-
-    class Whole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-        suppressions: tuple[Entry, ...]
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        entries = msgspec.convert(content, Whole).suppressions
-    except OSError as error:
-        raise AzremedyError(f"Cannot read {path}: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" in line {mark.line + 1}" if mark else ""
-        raise AzremedyError(f"{path} is no YAML{line}.") from error
-    except msgspec.ValidationError as error:
-        raise AzremedyError(
-            f"{path} is no file of suppressions: {error} (see docs/ci.md for what belongs in it)."
-        ) from error
-    for number, entry in enumerate(entries, 1):
-        if why := _wrong(entry, playbooks, today):
-            raise AzremedyError(f"Suppression {number} of {path} {why}")
-    return tuple(
-        Suppression(one.playbook, one.scope, one.reason.strip(), one.expires, one.owner, number)
-        for number, one in enumerate(entries, 1)
-    )
+    return read(path, playbooks, today)
 
 
-def _wrong(entry: Any, playbooks: Collection[str], today: date) -> str | None:
-    """Return what makes no sense in an entry, in words that go on after `Suppression 1 of FILE`."""
-    if entry.playbook not in (*playbooks, "*"):
-        near = get_close_matches(entry.playbook.lower(), playbooks, n=1)
-        meant = f" Did you mean {near[0]!r}?" if near else ""
-        return f"names the playbook {entry.playbook!r}, which is not known.{meant}"
-    if entry.expires > today + LONGEST:
-        return f"expires on {entry.expires}, more than a year from now: let it end within a year."
+def upward(name: str) -> Path | None:
+    """Return the nearest file of this name, from the working directory up to the root of its repository."""
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / name).is_file():
+            return folder / name
+        if (folder / ".git").exists():
+            return None
     return None
 
 
-def idle(
-    of: Iterable[Suppression], scans: Iterable[Scan], day: date
-) -> tuple[list[Suppression], list[Suppression]]:
-    """Return the suppressions that have ended, and those in force that covered nothing."""
+def complaints(of: Iterable[Suppression], scans: Sequence[Scan]) -> Iterator[str]:
+    """Yield a sentence for each suppression that has ended, and for each in force that covers nothing that was found."""
+    if not scans:
+        return
+    day = max(scan.finished for scan in scans).date()
     used = {one.by for scan in scans for one in scan.suppressed}
-    known = list(of)
-    ended = [one for one in known if not one.holds(day)]
-    return ended, [one for one in known if one not in used and one not in ended]
+    for one in of:
+        said = f"suppression {one.number} ({one.playbook} on {one.scope})"
+        if not one.holds(day):
+            yield f"{said} ended on {one.expires}: what it covered counts again"
+        elif one not in used:
+            yield f"{said} covers nothing that was found: take it out, or look at its scope"
 
 
 def baseline_of(scans: Sequence[Scan]) -> bytes:
     """Return the file that keeps what was found; suppressed findings are not in it."""
-    import msgspec  # noqa: PLC0415 - as above
+    import msgspec  # noqa: PLC0415 - only a baseline is decoded here
 
     found = {
         one.fingerprint: {
@@ -119,7 +79,7 @@ def baseline_of(scans: Sequence[Scan]) -> bytes:
 
 def baseline(path: Path) -> tuple[Known, ...]:
     """Read a baseline back. Raises `AzremedyError`."""
-    import msgspec  # noqa: PLC0415 - as above
+    import msgspec  # noqa: PLC0415 - only a baseline is decoded here
 
     try:
         whole = msgspec.json.decode(path.read_bytes())

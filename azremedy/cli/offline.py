@@ -30,7 +30,13 @@ def offline(flags: Flags, file: Path, playbooks: Sequence[Playbook[Any]] | None)
     seen = Seen()
     seen.add(estate)
     seen.check(flags.vm, flags.resource_group)
-    return evaluate(with_gaps(estate, known), known, selection=flags.selection, whole=playbooks is None)
+    return evaluate(
+        with_gaps(estate, known),
+        known,
+        selection=flags.selection,
+        suppressions=flags.accepted,
+        whole=playbooks is None,
+    )
 
 
 def with_gaps(estate: Estate, playbooks: Sequence[Playbook[Any]]) -> Estate:

@@ -95,6 +95,7 @@ def one(
         lookback=flags.lookback or WEEK,
         deep=flags.deep,
         selection=flags.selection,
+        suppressions=flags.accepted,
         whole=flags.save_estate is not None,
         progress=reading(subscription.name, show),
     )

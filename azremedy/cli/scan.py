@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from azremedy.baseline import Comparison
+from azremedy.cli import accepted
 from azremedy.cli.options import Report, color, debugging, option, output, pick, report, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import of_document, render
 from azremedy.resources import Unread
-from azremedy.scan import Scan
+from azremedy.scan import Diagnosis, Scan
 from azremedy.selection import Selection
+from azremedy.suppression import Suppression
 
 NEVER = "never"
+REFUSED = re.compile(r"action '(?P<action>[^']+)' over scope '(?P<scope>[^']+)'")
+"""How ARM words what an identity may not do (arm-sdk §3.2)."""
 ONLINE = ("subscription", "cloud", "tenant", "deep", "deadline", "save_estate")
 """Flags that say how to read, and mean nothing where a file is read."""
 
@@ -33,6 +39,8 @@ class Flags:
     tenant: str | None
     resource_group: tuple[str, ...]
     vm: tuple[str, ...]
+    vault: tuple[str, ...]
+    policy: tuple[str, ...]
     playbook: tuple[str, ...]
     deep: bool
     lookback: timedelta | None
@@ -45,30 +53,47 @@ class Flags:
     query: str | None
     save_estate: Path | None
     estate: Path | None
+    suppressions: Path | None
+    show_suppressed: bool
+    baseline: Path | None
     quiet: bool
     verbose: bool
     color: str
     debug: bool
+    write_baseline: Path | None = None
+    before_backup: timedelta | None = None
+    accepted: tuple[Suppression, ...] = ()
+    """What stands in the file of suppressions."""
 
     @property
     def selection(self) -> Selection:
-        return Selection.of(self.vm, self.resource_group)
+        return Selection.of(self.vm, self.resource_group, self.vault, self.policy, self.before_backup)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was found: a scan for each subscription, and those of which nothing could be read."""
+    """What was found: a scan for each subscription, those of which nothing could be read, and what is new in it."""
 
     scans: tuple[Scan, ...]
     failed: tuple[Unread, ...] = ()
+    compared: Comparison | None = None
 
     @property
     def incomplete(self) -> bool:
         return bool(self.failed) or any(scan.unread for scan in self.scans)
 
     @property
-    def worst(self) -> Severity | None:
-        return max((scan.worst for scan in self.scans if scan.worst is not None), default=None)
+    def counting(self) -> tuple[Diagnosis, ...]:
+        """The findings that decide the exit code: all that are not suppressed, or beside a baseline what is new in them."""
+        every = (one for scan in self.scans for one in scan.diagnoses)
+        return tuple(one for one in every if self.compared is None or self.compared.counts(one.fingerprint))
+
+    def at_or_above(self, threshold: str) -> tuple[Diagnosis, ...]:
+        """Return those of them of a severity or above; none at all for `never`."""
+        if threshold == NEVER:
+            return ()
+        least = Severity[threshold.upper()]
+        return tuple(one for one in self.counting if one.finding.severity >= least)
 
 
 @click.command()
@@ -77,6 +102,8 @@ class Result:
 @option("--tenant", help="The tenant to sign in to.")
 @option("--resource-group", "-g", multiple=True, help="Only VMs of this group; may be repeated.")
 @option("--vm", multiple=True, help="Only this VM, by name or id; may be repeated.")
+@option("--vault", multiple=True, help="Only VMs of this vault, by name or id; may be repeated.")
+@option("--policy", multiple=True, help="Only VMs of this backup policy, by name or id; may be repeated.")
 @option("--playbook", multiple=True, help="Only this cause (see 'azremedy playbooks'); may be repeated.")
 @option("--deep", is_flag=True, help="Look at every protected VM closely, not at suspects only.")
 @option("--lookback", type=span, metavar="DURATION", help="How far back failed backups count.  [default: 7d]")
@@ -106,6 +133,20 @@ class Result:
     metavar="FILE",
     help="Judge a file that --save-estate wrote, offline.",
 )
+@option(
+    "--suppressions",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What is accepted, with reasons.  [default: azremedy-ignore.yaml, if it is here or above]",
+)
+@option("--show-suppressed", is_flag=True, help="List suppressed findings, too.")
+@option(
+    "--baseline",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Only what is new since this file decides the exit code.",
+)
+@option("--write-baseline", type=target, metavar="FILE", help="Keep what is found, to compare with later.")
 @option("--quiet", is_flag=True, help="Nothing on standard error but errors.")
 @option("--verbose", is_flag=True, help="Say how many requests were made, by kind.")
 @color()
@@ -118,16 +159,34 @@ def scan(ctx: click.Context, /, **given: Any) -> Exit:
     Findings come worst first, each with its evidence and what can be done. Nothing is changed in Azure. What could
     not be read is listed and ends in exit code 3 (see 'azremedy help exit-codes').
     """
-    flags = Flags(**given, debug=ctx.obj["debug"])
-    refuse_contradictions(ctx, flags)
+    flags = told(ctx, given)
     search = searching(flags.query)
-    result = found(flags, chosen(flags.playbook))
+    result = judged(flags, found(flags, chosen(flags.playbook)))
+    if flags.write_baseline:
+        save(flags.write_baseline, accepted.baseline_of(result.scans))
     if flags.verbose and not flags.quiet:
         tell_calls(result)
     present(flags, result, search)
     if result.incomplete and not flags.allow_partial:
         complain_of_gaps(result)
     return ending(flags, result)
+
+
+def told(ctx: click.Context, given: Mapping[str, Any]) -> Flags:
+    """Return what was asked for. Raises `AzremedyError` where it makes no sense."""
+    flags = Flags(**given, debug=ctx.obj["debug"])
+    refuse_contradictions(ctx, flags)
+    known, today = load(), datetime.now(UTC).date()
+    return replace(flags, accepted=accepted.of_file(flags.suppressions, known, today))
+
+
+def judged(flags: Flags, result: Result) -> Result:
+    """Return the result beside what was known, and name the suppressions that are of no use any more."""
+    for line in accepted.complaints(flags.accepted, result.scans):
+        complain(line)
+    if flags.baseline is None:
+        return result
+    return replace(result, compared=accepted.compared(result.scans, accepted.baseline(flags.baseline)))
 
 
 def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
@@ -171,24 +230,30 @@ def present(flags: Flags, result: Result, search: Callable[[Any], Any] | None) -
     """Write the reports, then what standard output gets."""
     from azremedy.report.document import document  # noqa: PLC0415 - as above
 
-    whole = document(result.scans, result.failed)
+    whole = document(result.scans, result.failed, result.compared)
     for form, path in flags.report:
         save(path, render(form, of_document(form, whole)).encode())
     shown = colored(flags.color)
     if flags.output == "table":
-        put(tables(result, whole, search, color=shown), color=shown)
+        put(tables(result, whole, search, show_suppressed=flags.show_suppressed, color=shown), color=shown)
     else:
         put(render(flags.output, search(whole) if search else of_document(flags.output, whole)))
 
 
 def tables(
-    result: Result, whole: Mapping[str, Any], search: Callable[[Any], Any] | None, *, color: bool
+    result: Result,
+    whole: Mapping[str, Any],
+    search: Callable[[Any], Any] | None,
+    *,
+    show_suppressed: bool,
+    color: bool,
 ) -> str:
     from azremedy.report import screen, table  # noqa: PLC0415 - only tables need rich
 
     if search:
         return table.text(search(whole), width=width(), color=color)
-    return screen.text(result.scans, result.failed, width=width(), color=color)
+    shown = screen.Shown(result.compared, suppressed=show_suppressed)
+    return screen.text(result.scans, result.failed, shown, width=width(), color=color)
 
 
 def tell_calls(result: Result) -> None:
@@ -204,14 +269,22 @@ def complain_of_gaps(result: Result) -> None:
     """Say on stderr what the exit code says, whatever standard output gets."""
     for gap in result.failed:
         complain(f"nothing could be read of {gap.scope}: {gap.reason}")
+    for right in missing_rights(result):
+        complain(f"a right is missing: {right}; the roles Reader and Backup Reader hold what is read")
     if gaps := sum(len(scan.unread) for scan in result.scans):
         complain(f"incomplete: reads that failed: {gaps}; --allow-partial accepts that")
+
+
+def missing_rights(result: Result) -> list[str]:
+    """Return the actions that ARM says were refused, each with its scope, as far as its words tell."""
+    gaps = (*result.failed, *(gap for scan in result.scans for gap in scan.unread))
+    told = (REFUSED.search(gap.reason) for gap in gaps if gap.status == 403)
+    return sorted({f"{found['action']} on {found['scope']}" for found in told if found})
 
 
 def ending(flags: Flags, result: Result) -> Exit:
     """Return the exit code: what is unknown weighs more than what was found."""
     if result.incomplete and not flags.allow_partial:
         return Exit.INCOMPLETE
-    if flags.exit_zero or flags.fail_on == NEVER or result.worst is None:
-        return Exit.CLEAN
-    return Exit.FINDINGS if result.worst >= Severity[flags.fail_on.upper()] else Exit.CLEAN
+    stops = result.at_or_above(flags.fail_on) and not flags.exit_zero
+    return Exit.FINDINGS if stops else Exit.CLEAN

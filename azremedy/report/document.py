@@ -11,27 +11,38 @@ from enum import Enum
 from typing import Any
 
 from azremedy import __version__
+from azremedy.baseline import Comparison, Known, Since
 from azremedy.plan import FixClass
 from azremedy.playbook import NotEvaluated, Severity
 from azremedy.resources import Unread
 from azremedy.scan import Diagnosis, Scan, Unexplained
+from azremedy.suppression import Suppression
 
 SCHEMA_VERSION = 1
 
 
-def document(scans: Sequence[Scan], failed: Iterable[Unread] = ()) -> dict[str, Any]:
-    """Return the document of these scans; `failed` are the subscriptions that could not be read at all."""
+def document(
+    scans: Sequence[Scan], failed: Iterable[Unread] = (), compared: Comparison | None = None
+) -> dict[str, Any]:
+    """
+    Return the document of these scans; `failed` are the subscriptions that could not be read at all.
+
+    Suppressed findings stand among the findings, each with its suppression; the summary does not count them.
+    """
     now = datetime.now(UTC)
-    diagnoses = sorted(
-        (one for scan in scans for one in scan.diagnoses), key=lambda one: -one.finding.severity
-    )
+    every = [
+        *((one, None) for scan in scans for one in scan.diagnoses),
+        *((one.diagnosis, one.by) for scan in scans for one in scan.suppressed),
+    ]
+    every.sort(key=lambda pair: -pair[0].finding.severity)
+    since = compared.since if compared else {}
     return {
         "schemaVersion": SCHEMA_VERSION,
         "tool": {"name": "azremedy", "version": __version__},
         "startedAt": moment(min((scan.started for scan in scans), default=now)),
         "finishedAt": moment(max((scan.finished for scan in scans), default=now)),
         "subscriptions": [subscription(scan) for scan in scans],
-        "findings": [found(one) for one in diagnoses],
+        "findings": [found(one, by, since.get(one.fingerprint)) for one, by in every],
         "unread": [gap(one) for one in (*failed, *(one for scan in scans for one in scan.unread))],
         "notEvaluated": [undecided(one) for scan in scans for one in scan.not_evaluated],
         "unexplained": [unknown(one) for scan in scans for one in scan.unexplained],
@@ -39,6 +50,24 @@ def document(scans: Sequence[Scan], failed: Iterable[Unread] = ()) -> dict[str, 
             str(severity): sum(scan.counts()[severity] for scan in scans)
             for severity in sorted(Severity, reverse=True)
         },
+        "baseline": compared and baseline(compared),
+    }
+
+
+def baseline(compared: Comparison) -> dict[str, Any]:
+    """Return what a baseline holds and this scan did not find."""
+    return {
+        "gone": [known(one) for one in compared.gone],
+        "unseen": [known(one) for one in compared.unseen],
+    }
+
+
+def known(one: Known) -> dict[str, Any]:
+    return {
+        "fingerprint": one.fingerprint,
+        "playbook": one.playbook,
+        "vm": one.vm,
+        "severity": str(one.severity),
     }
 
 
@@ -55,7 +84,9 @@ def subscription(scan: Scan) -> dict[str, Any]:
     }
 
 
-def found(diagnosis: Diagnosis) -> dict[str, Any]:
+def found(
+    diagnosis: Diagnosis, suppressed: Suppression | None = None, since: Since | None = None
+) -> dict[str, Any]:
     finding, playbook = diagnosis.finding, diagnosis.playbook
     symptom = finding.failure.symptom if finding.failure else None
     job = finding.failure.job if finding.failure else None
@@ -81,8 +112,13 @@ def found(diagnosis: Diagnosis) -> dict[str, Any]:
             "available": not by_hand,
             "reason": finding.manual or (playbook.remedy if by_hand else None),
         },
-        "suppressed": None,
+        "suppressed": suppressed and suppression(suppressed),
+        "since": since and since.value,
     }
+
+
+def suppression(one: Suppression) -> dict[str, Any]:
+    return {"reason": one.reason, "owner": one.owner, "expires": one.expires.isoformat()}
 
 
 def gap(unread: Unread) -> dict[str, Any]:
@@ -131,8 +167,8 @@ ROW = (
 
 
 def rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return each finding of a document as one flat row of `ROW`."""
-    return [row(finding) for finding in document["findings"]]
+    """Return each finding of a document, but for what is suppressed, as one flat row of `ROW`."""
+    return [row(finding) for finding in document["findings"] if not finding["suppressed"]]
 
 
 def row(finding: Mapping[str, Any]) -> dict[str, Any]:

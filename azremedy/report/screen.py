@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,12 +12,13 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from azremedy.arm import ArmId
+from azremedy.baseline import Comparison, Since
 from azremedy.estate import Failure
 from azremedy.playbook import Finding, Severity, load
 from azremedy.report.plain import plain
 from azremedy.report.table import WIDTH, columns, drawn, listed
 from azremedy.resources import Unread
-from azremedy.scan import Diagnosis, Scan, Unexplained
+from azremedy.scan import Diagnosis, Scan, Suppressed, Unexplained
 
 COLORS = {
     Severity.BLOCKING: "bold red",
@@ -34,24 +36,41 @@ MAX_NAME = 24
 """Columns for a VM's name; a longer one goes on in the next line."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown beside the findings: how they stand to a baseline, and those that are suppressed."""
+
+    compared: Comparison | None = None
+    suppressed: bool = False
+
+
 def text(
-    scans: Sequence[Scan], failed: Sequence[Unread] = (), *, width: int = WIDTH, color: bool = False
+    scans: Sequence[Scan],
+    failed: Sequence[Unread] = (),
+    shown: Shown = Shown(),
+    *,
+    width: int = WIDTH,
+    color: bool = False,
 ) -> str:
     """Return the tables of these scans, and the subscriptions that could not be read."""
-    parts = [part for scan in scans for part in of(scan, width)]
+    parts = [part for scan in scans for part in of(scan, shown, width)]
+    if shown.compared:
+        parts.append(since(shown.compared))
     if failed:
         parts.append(unread(failed))
     return drawn(parts, width=width, color=color)
 
 
-def of(scan: Scan, width: int) -> Iterator[RenderableType]:
+def of(scan: Scan, shown: Shown, width: int) -> Iterator[RenderableType]:
     """Yield a scan's head, its findings and its foot."""
     yield Text(head(scan), "bold")
     if scan.diagnoses:
         yield Text()
-        yield findings(scan, width)
+        yield findings(scan, shown.compared, width)
         yield Text()
     yield verdict(scan)
+    if scan.suppressed:
+        yield suppressed(scan.suppressed, listing=shown.suppressed)
     if scan.unexplained:
         yield listed(
             Text("Something is wrong, and no finding says what:", "yellow"),
@@ -71,18 +90,39 @@ def head(scan: Scan) -> str:
     return f"Subscription {name}: {count(scan.vms, 'VM')}, {scan.protected} protected, as of {local(scan.finished)}"
 
 
-def findings(scan: Scan, width: int) -> RenderableType:
+def since(compared: Comparison) -> Text:
+    """Return how what was found stands to the baseline."""
+    standing = Counter(compared.since.values())
+    parts = [f"{standing[one]} {one}" for one in Since] + [f"{len(compared.gone)} gone"]
+    if compared.unseen:
+        parts.append(f"{len(compared.unseen)} not looked at")
+    return Text(f"Since the baseline: {', '.join(parts)}")
+
+
+def suppressed(of: Sequence[Suppressed], *, listing: bool) -> RenderableType:
+    """Return the number of suppressed findings, or each with its reason."""
+    if not listing:
+        return Text(f"{count(len(of), 'finding')} suppressed (--show-suppressed lists them)", "dim")
+    lines = (
+        f"{one.diagnosis.finding.severity} {place(one.diagnosis.finding.vm)}: {one.diagnosis.playbook.id}, until"
+        f" {one.by.expires}: {one.by.reason}" + (f" ({one.by.owner})" if one.by.owner else "")
+        for one in of
+    )
+    return listed(Text("Suppressed:", "dim"), [plain(line) for line in lines])
+
+
+def findings(scan: Scan, compared: Comparison | None, width: int) -> RenderableType:
     """Return the findings in columns, or one below the other where columns would be too narrow to read."""
     names = vm_names(one.finding.vm for one in scan.diagnoses)
     if width < NARROW:
-        return Group(*(block(one, names[one.finding.vm], scan.finished) for one in scan.diagnoses))
+        return Group(*(block(one, names[one.finding.vm], scan.finished, compared) for one in scan.diagnoses))
     table = columns("Severity", "VM", "Cause", "Evidence", "What can be done")
     table.expand = True
     table.columns[1].max_width = MAX_NAME
     table.columns[3].ratio, table.columns[4].ratio = 3, 2
     for one in scan.diagnoses:
         table.add_row(
-            severity(one.finding.severity),
+            severity(one.finding.severity).append(newness(one, compared)),
             Text(names[one.finding.vm]),
             Text(one.playbook.id),
             Text("\n".join(evidence(one.finding, scan.finished))),
@@ -91,9 +131,19 @@ def findings(scan: Scan, width: int) -> RenderableType:
     return table
 
 
-def block(one: Diagnosis, name: str, now: datetime) -> Group:
+def newness(one: Diagnosis, compared: Comparison | None) -> str:
+    """Return ` (new)` or ` (worse)` for what the baseline does not know so."""
+    standing = compared.since.get(one.fingerprint) if compared else None
+    return f" ({standing})" if standing and standing is not Since.UNCHANGED else ""
+
+
+def block(one: Diagnosis, name: str, now: datetime, compared: Comparison | None) -> Group:
     """Return one finding as a heading and lines."""
-    title = severity(one.finding.severity).append(f" {name}: {one.playbook.id}", "bold")
+    title = (
+        severity(one.finding.severity)
+        .append(newness(one, compared))
+        .append(f" {name}: {one.playbook.id}", "bold")
+    )
     return listed(title, [*evidence(one.finding, now), remedy(one)])
 
 
@@ -156,17 +206,24 @@ def verdict(scan: Scan) -> Text:
             for severity, number in scan.counts().items()
         )
         return line.append(f" on {count(len({one.finding.vm for one in scan.diagnoses}), 'VM')}")
-    if scan.unread or scan.not_evaluated:
-        return Text("Nothing was found in what could be read; what could not stands below.", "yellow")
-    if scan.unexplained:
-        return Text("No known cause was found.", "yellow")
-    if set(scan.playbooks) != set(load()):
-        return Text(
-            f"Nothing was found; looked for: {', '.join(scan.playbooks)}. Other causes were not.", "yellow"
-        )
-    if not scan.protected:
-        return Text("Nothing was found, and no VM here is protected by Azure Backup.", "yellow")
-    return Text("All good: no cause for a backup to fail was found.", "green")
+    others = set(scan.playbooks) != set(load())
+    looked_for = ", ".join(scan.playbooks)
+    doubts = (
+        (
+            scan.unread or scan.not_evaluated,
+            "Nothing was found in what could be read; what could not stands below.",
+        ),
+        (scan.suppressed, "Nothing was found beside what is suppressed."),
+        (scan.unexplained, "No known cause was found."),
+        (others, f"Nothing was found; looked for: {looked_for}. Other causes were not."),
+        (not scan.protected, "Nothing was found, and no VM here is protected by Azure Backup."),
+    )
+    doubt = next((sentence for holds, sentence in doubts if holds), None)
+    return (
+        Text(doubt, "yellow")
+        if doubt
+        else Text("All good: no cause for a backup to fail was found.", "green")
+    )
 
 
 def unread(gaps: Sequence[Unread]) -> Group:

@@ -1,0 +1,188 @@
+"""`azremedy gate` as a process: open, closed, or not to be told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+
+import pytest
+from building import (
+    SERVICE_GROUP,
+    collection,
+    estate,
+    failed_item,
+    failed_job,
+    item,
+    lock,
+    points,
+    policy,
+    policy_id,
+    vm,
+)
+from commands import Ended, azremedy, keep
+from jsonschema import Draft202012Validator
+
+from azremedy.estate import Estate
+from azremedy.report.schema import schema
+from azremedy.resources import Schedule
+from azremedy.sandbox import Sandbox, embedded
+
+BLIND = Path(__file__).parents[1] / "examples" / "estates" / "no-rights-on-a-vault.yaml"
+held = collection("sql1")
+sick = estate(
+    vm(),
+    failed_item(),
+    failed_job("UserErrorRpCollectionLimitReached"),
+    held,
+    points(18, held),
+    lock(SERVICE_GROUP),
+)
+well = estate(vm(), item())
+LOCKS = ("--playbook", "restore-point-lock")
+CLOSED = "azremedy: the gate is closed: 1 finding at or above corroborated on 1 VM\n"
+OPEN = "azremedy: the gate is open: nothing at or above corroborated was found\n"
+
+
+def gate(read: Estate, folder: Path, *arguments: str | Path, hours: float = 0) -> Ended:
+    """Judge an estate that was read so many hours ago."""
+    fresh = replace(read, read_at=datetime.now(UTC) - timedelta(hours=hours))
+    shift = fresh.read_at - read.read_at
+    jobs = tuple(replace(one, started=one.started and one.started + shift) for one in read.jobs)
+    return azremedy("gate", "--estate", keep(replace(fresh, jobs=jobs), folder), *LOCKS, *arguments)
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with embedded(tmp_path_factory.mktemp("sandbox"), estate="demo") as running:
+        yield running
+
+
+def on_sandbox(
+    sandbox: Sandbox, *arguments: str, client: str | None = None, secret: str | None = None
+) -> Ended:
+    return azremedy(
+        *arguments,
+        AZREMEDY_CLOUD=sandbox.url,
+        AZREMEDY_SUBSCRIPTION="demo",
+        AZURE_TENANT_ID=sandbox.tenant,
+        AZURE_CLIENT_ID=client or sandbox.client_id,
+        AZURE_CLIENT_SECRET=secret or sandbox.client_secret,
+        REQUESTS_CA_BUNDLE=str(sandbox.ca),
+    )
+
+
+@pytest.mark.parametrize(
+    ("read", "arguments", "code", "said"),
+    [
+        (sick, (), 1, CLOSED),
+        (well, (), 0, OPEN),
+        (sick, ("--fail-on", "blocking"), 0, "azremedy: the gate is open: nothing at or above blocking was found\n"),
+        (sick, ("--vm", "sql1", "--vault", "vault1"), 1, CLOSED),
+        (sick, ("--quiet",), 1, ""),
+    ],
+)  # fmt: skip
+def test_is_closed_by_what_will_fail(
+    read: Estate, arguments: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    ended = gate(read, tmp_path, *arguments)
+
+    assert (ended.code, ended.err) == (code, said)
+
+
+def test_is_not_open_where_something_was_not_read_and_names_the_missing_right(tmp_path: Path) -> None:
+    with embedded(tmp_path, estate=BLIND) as sandbox:
+        auditor = {"client": "5a6db0c5-0000-4000-8000-c11e47000003", "secret": "sandbox-auditor"}
+        ended = on_sandbox(sandbox, "gate", "-s", "*", **auditor)
+        accepted = on_sandbox(sandbox, "gate", "-s", "*", "--allow-partial", **auditor)
+
+    assert ended.code == 3
+    assert "the gate is closed: not everything could be read" in ended.err
+    assert "a right is missing: Microsoft.RecoveryServices/vaults/" in ended.err
+    assert "Reader and Backup Reader" in ended.err
+    assert accepted.code == 0
+
+
+def test_an_estate_that_is_too_old_tells_nothing(tmp_path: Path) -> None:
+    old, allowed = gate(well, tmp_path, hours=3), gate(well, tmp_path, "--max-age", "4h", hours=3)
+
+    assert (old.code, allowed.code) == (3, 0)
+    assert "was read 3 h ago, and --max-age is 1 h: read the subscription again" in old.err
+
+
+def test_before_a_backup_only_what_is_due_counts(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    soon = (now + timedelta(hours=1)).time().replace(microsecond=0)
+    due = policy(schedule=Schedule((time(soon.hour, soon.minute),)))
+    read = replace(sick, policies=(due,), items=(replace(sick.items[0], policy=policy_id("daily")),))
+
+    assert gate(read, tmp_path, "--before-backup", "2h").code == 1
+    assert gate(read, tmp_path, "--before-backup", "10m").code == 0
+
+
+def test_beside_a_baseline_only_what_is_new_closes_it(tmp_path: Path) -> None:
+    kept = tmp_path / "baseline.json"
+    scan = azremedy("scan", "--estate", keep(sick, tmp_path), *LOCKS, "--write-baseline", kept, "-o", "none")
+
+    ended = gate(sick, tmp_path, "--baseline", kept)
+    new = gate(sick, tmp_path, "--baseline", empty(tmp_path))
+
+    assert scan.code == 0
+    assert (ended.code, ended.err) == (0, OPEN)
+    assert "Since the baseline: 0 new, 0 worse, 1 unchanged, 0 gone" in ended.out
+    assert (new.code, new.err) == (1, CLOSED)
+    assert "corroborated (new)" in new.out
+
+
+def empty(folder: Path) -> Path:
+    file = folder / "empty.json"
+    file.write_text('{"schemaVersion": 1, "findings": {}}')
+    return file
+
+
+def test_what_is_suppressed_does_not_close_it_and_is_there_on_request(tmp_path: Path) -> None:
+    accepted = tmp_path / "ignore.yaml"
+    accepted.write_text(
+        "suppressions:\n"
+        "  - playbook: restore-point-lock\n"
+        f"    scope: {vm().id}\n"
+        '    reason: "kept by order \\u001b[31m"\n'
+        f"    expires: {datetime.now(UTC).date() + timedelta(days=30)}\n"
+    )
+
+    ended = gate(sick, tmp_path, "--suppressions", accepted, "--show-suppressed")
+    whole = json.loads(gate(sick, tmp_path, "--suppressions", accepted, "-o", "json").out)
+    flat = gate(sick, tmp_path, "--suppressions", accepted, "-o", "csv")
+
+    assert (ended.code, ended.err) == (0, OPEN)
+    assert "Nothing was found beside what is suppressed." in ended.out
+    assert r"kept by order \x1b[31m" in ended.out
+    assert whole["findings"][0]["suppressed"]["reason"].startswith("kept by order")
+    assert whole["summary"]["corroborated"] == 0
+    assert flat.out == ""
+    Draft202012Validator(schema("scan")).validate(whole)
+
+
+def test_reads_no_more_than_a_scan(sandbox: Sandbox) -> None:
+    calls = [
+        json.loads(on_sandbox(sandbox, name, "-o", "json").out)["subscriptions"][0]["calls"]
+        for name in ("scan", "gate")
+    ]
+
+    assert calls[0] == calls[1]
+
+
+def test_sends_nothing_but_reads(sandbox: Sandbox) -> None:
+    sandbox.clear()
+    on_sandbox(sandbox, "gate", "--deep", "--before-backup", "24h")
+
+    assert {one.method for one in sandbox.requests if "/oauth2/" not in one.path} == {"GET"}
+
+
+def test_has_no_flag_that_writes() -> None:
+    shown = azremedy("gate", "--help").out
+
+    for flag in ("--apply", "--yes", "--allow ", "--guest", "--exit-zero"):
+        assert flag not in shown
