@@ -63,6 +63,8 @@ class Scan:
     """The causes that were looked for, by id."""
     vms: int
     protected: int
+    protected_vms: tuple[ArmId, ...]
+    """The same by id, in order: those that every playbook looked at."""
     close_look: int
     diagnoses: tuple[Diagnosis, ...]
     """What was found, but for what is suppressed."""
@@ -128,6 +130,7 @@ def evaluate(
         Suppressed(one, by) for one in diagnoses if (by := accepting(one, suppressions, day)) is not None
     ]
     apart = {one.diagnosis.fingerprint for one in accepted}
+    vms = {one.id for one in protected}
     return Scan(
         subscription=estate.subscription,
         started=started or estate.read_at,
@@ -135,8 +138,9 @@ def evaluate(
         calls=calls or {},
         playbooks=tuple(playbook.id for playbook in playbooks),
         vms=sum(selected(vm.id) for vm in estate.vms),
-        protected=len({one.id for one in protected}),
-        close_look=len({one.id for one in protected if one.id in estate.view}),
+        protected=len(vms),
+        protected_vms=tuple(sorted(vms)),
+        close_look=sum(vm in estate.view for vm in vms),
         diagnoses=tuple(one for one in diagnoses if one.fingerprint not in apart),
         unread=estate.unread,
         not_evaluated=tuple(gaps),

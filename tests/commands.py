@@ -11,7 +11,19 @@ from pathlib import Path
 from azremedy import saved
 from azremedy.estate import Estate
 
-SILENT = ("AZREMEDY_", "AZURE_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI", "TERM", "PYTHONIOENCODING")
+SILENT = (
+    "AGENT_",
+    "AZREMEDY_",
+    "AZURE_",
+    "CI",
+    "COLUMNS",
+    "FORCE_COLOR",
+    "GITHUB_",
+    "NO_COLOR",
+    "PYTHONIOENCODING",
+    "TERM",
+    "TF_BUILD",
+)
 
 
 @dataclass(frozen=True)

@@ -150,8 +150,11 @@ def test_reports_are_files_beside_the_output(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("report", "said"),
     [
-        ("sarif=x.sarif", "'sarif' is not written by this version; there are json and csv"),
-        ("xml=x.xml", "'xml' is no format; there are json and csv"),
+        (
+            "html=x.html",
+            "'html' is not written by this version; there are json, sarif, junit, markdown and csv",
+        ),
+        ("xml=x.xml", "'xml' is no format; there are json, sarif, junit, markdown and csv"),
         ("json", "'json' is not of the form FORMAT=FILE, such as json=scan.json"),
         ("json=", "'json=' is not of the form FORMAT=FILE"),
         ("json=nowhere/x.json", "the folder 'nowhere' does not exist"),

@@ -21,7 +21,7 @@ def run(*command: str, state: Path) -> subprocess.CompletedProcess[str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AZREMEDY_", "AZURE_", "REQUESTS_CA"))
+        if not name.startswith(("AZREMEDY_", "AZURE_", "REQUESTS_CA", "GITHUB_", "TF_BUILD"))
     }
     environ = {
         **kept,

@@ -150,6 +150,8 @@ def test_counts_calls_and_vms() -> None:
         "protected": 1,
         "closeLook": 0,
         "listsOnly": 1,
+        "playbooks": ["restore-point-lock"],
+        "protectedVms": [vm_id().text],
     }
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
         "azremedy.cli.prove:prove",
         "Back up each VM that a run cured, and follow the jobs to their end.",
     ),
+    "report": ("azremedy.cli.report:report", "Write what an earlier scan found in another format."),
     "playbooks": ("azremedy.cli.playbooks:playbooks", "List the causes that are looked for."),
     "sandbox": ("azremedy.cli.sandbox:sandbox", "Serve an ARM of one's own, with things that are broken."),
     "schema": ("azremedy.cli.schema:schema", "Print the JSON Schema of an output."),

@@ -65,7 +65,7 @@ def report(written: str) -> Report:
         raise click.BadParameter(f"{written!r} is not of the form FORMAT=FILE, such as json=scan.json.")
     if form not in REPORTS:
         known = "is not written by this version" if form in LATER else "is no format"
-        raise click.BadParameter(f"{form!r} {known}; there are {' and '.join(REPORTS)}.")
+        raise click.BadParameter(f"{form!r} {known}; there are {', '.join(REPORTS[:-1])} and {REPORTS[-1]}.")
     return Report(form, target(file))
 
 
@@ -88,6 +88,17 @@ def output(default: str = "table") -> Callable[[F], F]:
         default=default,
         show_default=True,
         help="What is written to standard output.",
+    )
+
+
+def annotation() -> Callable[[F], F]:
+    """Make `--annotate`."""
+    return option(
+        "--annotate",
+        type=click.Choice(("auto", "github", "azure-devops", "never")),
+        default="auto",
+        show_default=True,
+        help="Annotations and summary of a build server; auto asks GITHUB_ACTIONS and TF_BUILD.",
     )
 
 

@@ -13,8 +13,21 @@ import click
 
 from azremedy.baseline import Comparison
 from azremedy.cli import accepted
-from azremedy.cli.options import Report, color, debugging, option, output, pick, report, span, target
+from azremedy.cli.annotate import annotate
+from azremedy.cli.options import (
+    Report,
+    annotation,
+    color,
+    debugging,
+    option,
+    output,
+    pick,
+    report,
+    span,
+    target,
+)
 from azremedy.cli.output import colored, complain, note, put, save, width
+from azremedy.cli.reports import save_reports
 from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import of_document, render
@@ -56,6 +69,7 @@ class Flags:
     suppressions: Path | None
     show_suppressed: bool
     baseline: Path | None
+    annotate: str
     quiet: bool
     verbose: bool
     color: str
@@ -123,7 +137,7 @@ class Result:
     type=report,
     multiple=True,
     metavar="FORMAT=FILE",
-    help="Also write a file: json=FILE; may be repeated.",
+    help="Also write a file: json, sarif, junit, markdown or csv; may be repeated.",
 )
 @option("--query", help="A JMESPath expression, applied to the JSON document.")
 @option("--save-estate", type=target, metavar="FILE", help="Keep what was read in a file.")
@@ -147,6 +161,7 @@ class Result:
     help="Only what is new since this file decides the exit code.",
 )
 @option("--write-baseline", type=target, metavar="FILE", help="Keep what is found, to compare with later.")
+@annotation()
 @option("--quiet", is_flag=True, help="Nothing on standard error but errors.")
 @option("--verbose", is_flag=True, help="Say how many requests were made, by kind.")
 @color()
@@ -166,10 +181,12 @@ def scan(ctx: click.Context, /, **given: Any) -> Exit:
         save(flags.write_baseline, accepted.baseline_of(result.scans))
     if flags.verbose and not flags.quiet:
         tell_calls(result)
-    present(flags, result, search)
+    whole = present(flags, result, search)
     if result.incomplete and not flags.allow_partial:
         complain_of_gaps(result)
-    return ending(flags, result)
+    code = ending(flags, result)
+    annotate(flags.annotate, whole, code, aside=flags.output != "table")
+    return code
 
 
 def told(ctx: click.Context, given: Mapping[str, Any]) -> Flags:
@@ -226,18 +243,18 @@ def found(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Result:
     return Result(*online(flags, playbooks))
 
 
-def present(flags: Flags, result: Result, search: Callable[[Any], Any] | None) -> None:
-    """Write the reports, then what standard output gets."""
+def present(flags: Flags, result: Result, search: Callable[[Any], Any] | None) -> Mapping[str, Any]:
+    """Write the reports, then what standard output gets; return the document of all of it."""
     from azremedy.report.document import document  # noqa: PLC0415 - as above
 
     whole = document(result.scans, result.failed, result.compared)
-    for form, path in flags.report:
-        save(path, render(form, of_document(form, whole)).encode())
+    save_reports(flags.report, whole)
     shown = colored(flags.color)
     if flags.output == "table":
         put(tables(result, whole, search, show_suppressed=flags.show_suppressed, color=shown), color=shown)
     else:
         put(render(flags.output, search(whole) if search else of_document(flags.output, whole)))
+    return whole
 
 
 def tables(

@@ -81,6 +81,8 @@ def subscription(scan: Scan) -> dict[str, Any]:
         "protected": scan.protected,
         "closeLook": scan.close_look,
         "listsOnly": scan.protected - scan.close_look,
+        "playbooks": list(scan.playbooks),
+        "protectedVms": [vm.text for vm in scan.protected_vms],
     }
 
 

@@ -1,13 +1,21 @@
 r"""
-Text from Azure, made harmless for a terminal.
+Text from Azure, made harmless for a terminal and for the log of a build server.
 
 Names, notes and messages can hold anything. Whatever is not plainly visible (control characters, escapes, marks
-that turn the direction of writing, line breaks) is shown as `\n`, `\x1b` or `\u202e`, never obeyed.
+that turn the direction of writing, line breaks) is shown as `\n`, `\x1b` or `\u202e`, never obeyed. Build servers obey
+lines of a log too: the marks of their commands (`##vso[`, `##[`, `::error`) are shown as `#\x23[` and `:\x3aerror`.
 """
 
 from __future__ import annotations
 
+import re
 from unicodedata import category
+
+COMMAND = re.compile(r"(?<=#)#(?=(?:vso)?\[)|(?<=:):(?=[0-9a-f]*[g-z-])", re.IGNORECASE)
+"""
+The second character of what begins a command: Azure DevOps and GitHub look for `##` anywhere in a line, GitHub for `::`
+at its start, which a table that breaks a text into lines can make of any place. An IPv6 address is none.
+"""
 
 NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -35,14 +43,16 @@ def json_escaped(char: str) -> str:
 
 
 def plain(text: object) -> str:
-    """Return the text of anything on one line, without a character that a terminal would obey."""
+    """Return the text of anything on one line, with nothing in it that a terminal or a build server would obey."""
     shown = str(text)
-    return shown if shown.isprintable() else "".join(c if visible(c) else escaped(c) for c in shown)
+    if not shown.isprintable():
+        shown = "".join(c if visible(c) else escaped(c) for c in shown)
+    return COMMAND.sub(lambda mark: escaped(mark[0]), shown)
 
 
 def plain_json(text: str) -> str:
     """Return a JSON text that means the same and holds nothing but visible characters and line ends."""
     return "\n".join(
         line if line.isprintable() else "".join(c if visible(c) else json_escaped(c) for c in line)
-        for line in text.split("\n")
+        for line in COMMAND.sub(lambda mark: json_escaped(mark[0]), text).split("\n")
     )

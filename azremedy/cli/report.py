@@ -1,0 +1,58 @@
+"""`azremedy report`: every format from the JSON of an earlier scan."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from azremedy.cli.options import Report, debugging, option
+from azremedy.cli.options import report as written
+from azremedy.cli.output import put
+from azremedy.cli.reports import save_reports
+from azremedy.errors import AzremedyError, Exit
+from azremedy.report import TEXTS, of_document, render
+
+
+@click.command()
+@click.argument("file")
+@option(
+    "--output",
+    "-o",
+    type=click.Choice(TEXTS),
+    default="markdown",
+    show_default=True,
+    help="What is written to standard output.",
+)
+@option(
+    "--report",
+    type=written,
+    multiple=True,
+    metavar="FORMAT=FILE",
+    help="Also write a file, as in 'azremedy scan'; may be repeated.",
+)
+@debugging()
+def report(file: str, output: str, report: tuple[Report, ...]) -> Exit:
+    """
+    Write what an earlier scan found in another format.
+
+    FILE is what 'azremedy scan --output json' or '--report json=FILE' wrote; '-' is standard input. Nothing is read from
+    Azure, and what was found does not change the exit code.
+    """
+    from azremedy.report.read import read  # noqa: PLC0415 - decoding is loaded when something is decoded
+
+    document = read(*content(file))
+    save_reports(report, document)
+    put(render(output, of_document(output, document)))
+    return Exit.CLEAN
+
+
+def content(file: str) -> tuple[bytes, str]:
+    """Return what a file holds, and what to call it. Raises `AzremedyError`."""
+    if file == "-":
+        return sys.stdin.buffer.read() if sys.stdin else b"", "standard input"
+    try:
+        return Path(file).read_bytes(), file
+    except OSError as error:
+        raise AzremedyError(f"Cannot read {file}: {error.strerror}.") from error

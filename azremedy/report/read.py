@@ -1,0 +1,136 @@
+"""The document of a scan read back: what `azremedy scan --output json` wrote, checked before anything is made of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+
+from azremedy.errors import AzremedyError
+from azremedy.report.document import SCHEMA_VERSION
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Id: TypeAlias = Annotated[str, msgspec.Meta(pattern="^/")]
+Time: TypeAlias = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?Z$")
+]
+Slug: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+Fingerprint: TypeAlias = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+
+
+class Part(msgspec.Struct, rename="camel"):
+    """An object of the document; members that this version does not know are nothing wrong."""
+
+
+class Tool(Part):
+    name: Literal["azremedy"]
+    version: str
+
+
+class Subscription(Part):
+    id: str
+    name: str
+    calls: Count
+    vms: Count
+    protected: Count
+    close_look: Count
+    calls_by_kind: dict[str, Count] = {}
+    lists_only: Count = 0
+    playbooks: list[str] = []
+    protected_vms: list[Id] = []
+
+
+class Fix(Part):
+    available: bool
+    reason: str | None
+    class_: Literal["safe", "guarded", "destructive", "manual"] = msgspec.field(name="class")
+
+
+class Finding(Part):
+    fingerprint: Fingerprint
+    playbook: Slug
+    causes: list[str]
+    severity: Literal["blocking", "corroborated", "suspected", "info"]
+    vm: Id
+    resource: Id
+    message: str
+    evidence: Any
+    error_code: str | None
+    error_number: int | None
+    error_text: str | None
+    job: Id | None
+    fix: Fix
+    suppressed: dict[str, Any] | None
+    title: str = ""
+    remedy: str = ""
+
+
+class Unread(Part):
+    scope: Id
+    what: str
+    status: int | None
+    code: str | None
+    reason: str
+
+
+class NotEvaluated(Part):
+    playbook: str
+    vm: Id
+    because: str
+
+
+class Unexplained(Part):
+    vm: Id
+    because: str
+    job: str | None
+    error_code: str | None
+    error_number: int | None
+    error_text: str | None
+
+
+class Summary(Part):
+    blocking: Count
+    corroborated: Count
+    suspected: Count
+    info: Count
+
+
+class Scanned(Part):
+    """The whole of `schemas/scan.json`."""
+
+    schema_version: Literal[1]
+    tool: Tool
+    started_at: Time
+    finished_at: Time
+    subscriptions: list[Subscription]
+    findings: list[Finding]
+    unread: list[Unread]
+    not_evaluated: list[NotEvaluated]
+    unexplained: list[Unexplained]
+    summary: Summary
+
+
+def read(content: bytes, source: str) -> dict[str, Any]:
+    """
+    Return the document that a file holds, in any Unicode encoding; `source` is what messages call the file.
+
+    Raises `AzremedyError` for what is no JSON, no scan, or a scan of another version.
+    """
+    made = "make one with `azremedy scan --output json`"
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise AzremedyError(f"{source} is no JSON{where}: {made}.") from error
+    if not isinstance(found, dict) or "schemaVersion" not in found:
+        raise AzremedyError(f"{source} is not the JSON of a scan: {made}.")
+    if found["schemaVersion"] != SCHEMA_VERSION:
+        raise AzremedyError(
+            f"{source} is of schema version {json.dumps(found['schemaVersion'])}; this azremedy reads version {SCHEMA_VERSION}."
+        )
+    try:
+        msgspec.convert(found, Scanned)
+    except msgspec.ValidationError as error:
+        raise AzremedyError(f"{source} is not the JSON of a scan: {error}; {made}.") from error
+    return found
