@@ -295,6 +295,7 @@ def test_beyond_a_thousand_notifications_the_others_are_counted() -> None:
     assert notices(run)[-1] == ("left-out", "warning", "500 more notifications are not in this file")
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_in_10_mb_gzipped_is_counted_and_the_worst_stay() -> None:
     noise = Random(7).choices([chr(code) for code in range(0x4E00, 0x9000)], k=1_000_000)
     mild = (

@@ -32,6 +32,7 @@ WORD = re.compile(
 A word that no markdown means anything by: letters, digits, hyphens in between, points between digits. What
 looks like the hash of a commit (seven hexadecimal digits or more) or the number of an issue (`AB-1`) is none.
 """
+LISTED = re.compile(r"[0-9]+[.)]")
 
 
 def text(document: Document, most: int = MOST) -> str:
@@ -151,9 +152,15 @@ def suppressed(document: Document) -> Iterator[str]:
 
 def prose(text: str) -> str:
     """Return a sentence with text from Azure in it: words as words, all else in code spans."""
-    words = excerpt.shortened(plain(text), LONGEST).split(" ")
-    parts = groupby(words, key=lambda word: not word or WORD.fullmatch(word) is not None)
-    return " ".join(" ".join(held) if harmless else code(" ".join(held)) for harmless, held in parts)
+    words = excerpt.shortened(plain(text), LONGEST).split()
+    parts = groupby(enumerate(words), key=lambda word: harmless(*word))
+    runs = ((fine, " ".join(word for _, word in held)) for fine, held in parts)
+    return " ".join(held if fine else code(held) for fine, held in runs)
+
+
+def harmless(place: int, word: str) -> bool:
+    """Whether a word means nothing in markdown where it stands; at the beginning a number could make a list."""
+    return WORD.fullmatch(word) is not None and not (place == 0 and LISTED.match(word))
 
 
 def code(text: str) -> str:
