@@ -10,7 +10,7 @@ from datetime import datetime
 from azremedy.apply.addresses import version
 from azremedy.arm import Request, resolved
 from azremedy.plan import Bracket, Group, Ladder, Node, Restore, Step
-from azremedy.report.plain import NAMED, escaped, plain, visible
+from azremedy.report.plain import COMMAND, NAMED, defused, escaped, plain, visible
 from azremedy.report.plan import conditions, way_back
 
 LOCK = "microsoft.authorization/locks"
@@ -100,11 +100,11 @@ def comment(said: str) -> str:
 
 
 def quoted(word: str) -> str:
-    """Return a word as a shell takes it, and as no terminal obeys it."""
-    if word.isprintable():
+    """Return a word as a shell takes it, and as no terminal and no build server obeys it."""
+    if word.isprintable() and not COMMAND.search(word):
         return shlex.quote(word)
     parts = (one if visible(one) and one not in "\\'" else code(one) for one in word)
-    return f"$'{''.join(parts)}'"
+    return defused(f"$'{''.join(parts)}'", escaped)
 
 
 def code(char: str) -> str:

@@ -37,7 +37,7 @@ class Subscription(Part):
     close_look: Count
     calls_by_kind: dict[str, Count] = {}
     lists_only: Count = 0
-    playbooks: list[str] = []
+    playbooks: list[Slug] = []
     protected_vms: list[Id] = []
 
 

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from azremedy.playbook import Playbook, load
+from azremedy.playbook import load
 from azremedy.report import excerpt
 from azremedy.report.excerpt import Document
 from azremedy.report.plain import plain
@@ -77,10 +77,10 @@ def inventory(document: Document) -> str:
 
 
 def resources(document: Document) -> list[str]:
-    ids = {shown(one["resource"]).lower(): shown(one["resource"]) for one in document["findings"]}
-    for subscription in document["subscriptions"]:
-        ids |= {shown(vm).lower(): shown(vm) for vm in subscription.get("protectedVms", ())}
-    return [ids[key] for key in sorted(ids)]
+    ids = [shown(one["resource"]) for one in document["findings"]]
+    ids += [shown(vm) for one in document["subscriptions"] for vm in one.get("protectedVms", ())]
+    once = {id_.lower(): id_ for id_ in reversed(ids)}
+    return [once[key] for key in sorted(once)]
 
 
 def numbered(document: Document) -> dict[str, Line]:
@@ -110,23 +110,22 @@ def gzipped(written: str) -> int:
 def serialized(document: Document, pointed: Inventory, most: int) -> str:
     """Return the document with the `most` worst results, one result a line."""
     kept, left = parted(document, most)
-    runs = [run(document, of, kept[of], left.get(of, 0), pointed) for of in kept]
+    heads = {of: head(document, of, kept[of], left.get(of, 0)) for of in kept}
     if elsewhere := {of: number for of, number in left.items() if of not in kept}:
         gaps = sum(excerpt.subscription_of(gap["scope"]) in elsewhere for gap in document["unread"])
         many = (
             f"{len(elsewhere)} more subscriptions, with {sum(elsewhere.values())} findings and {gaps} failed reads, "
             f"are not in this file, which holds {RUNS}"
         )
-        told = runs[0]["invocations"][0].setdefault("toolExecutionNotifications", [])
+        told = next(iter(heads.values()))["invocations"][0].setdefault("toolExecutionNotifications", [])
         told.append(notice("left-out", "error" if gaps else "warning", many))
-    head = json.dumps({"$schema": SCHEMA, "version": "2.1.0"})[:-1]
-    return head + ', "runs": [\n' + ",\n".join(map(lines, runs)) + "\n]}\n"
+    runs = (with_list(heads[of], "results", results(heads[of], kept[of], pointed)) for of in kept)
+    return with_list({"$schema": SCHEMA, "version": "2.1.0"}, "runs", runs) + "\n"
 
 
-def lines(run: Data) -> str:
-    results = ",\n".join(map(json.dumps, run["results"]))
-    head = json.dumps({name: member for name, member in run.items() if name != "results"})[:-1]
-    return f'{head}, "results": [\n{results}\n]}}'
+def with_list(data: Data, name: str, members: Iterable[str]) -> str:
+    """Return an object as JSON with one more member, a list of JSON texts, each on a line of its own."""
+    return f'{json.dumps(data)[:-1]}, "{name}": [\n' + ",\n".join(members) + "\n]}"
 
 
 def parted(document: Document, most: int) -> tuple[dict[str, list[Finding]], dict[str, int]]:
@@ -148,45 +147,48 @@ def parted(document: Document, most: int) -> tuple[dict[str, list[Finding]], dic
     return kept, left
 
 
-def run(document: Document, of: str, findings: Sequence[Finding], left: int, pointed: Inventory) -> Data:
-    """Return the run of one subscription; `left` findings of it are not told."""
+def head(document: Document, of: str, findings: Sequence[Finding], left: int) -> Data:
+    """Return the run of one subscription but for its results; `left` findings of it are not told."""
     here = [one for one in document["subscriptions"] if one["id"].lower() == of]
     looked = [playbook for one in here for playbook in one.get("playbooks", ())]
-    ids = list(dict.fromkeys([*looked, *(finding["playbook"] for finding in findings)]))
-    index = {id_: number for number, id_ in enumerate(ids)}
-    titles = {finding["playbook"]: finding for finding in findings}
-    any_suppressed = any(finding["suppressed"] for finding in findings)
+    told = {**dict.fromkeys(looked), **{finding["playbook"]: finding for finding in findings}}
     return {
         "tool": {
             "driver": {
                 "name": document["tool"]["name"],
                 "version": plain(document["tool"]["version"]) or "unknown",
-                "rules": [rule(id_, titles.get(id_), load().get(id_)) for id_ in ids],
+                "rules": [rule(id_, finding or {}) for id_, finding in told.items()],
             }
         },
         "automationDetails": {"id": f"azremedy/{shown(of)}/"},
         "columnKind": "utf16CodeUnits",
         "invocations": [invocation(document, of, left)],
-        "results": [result(one, index, pointed, any_suppressed) for one in findings],
     }
 
 
-def rule(id_: str, finding: Finding | None, playbook: Playbook[Any] | None) -> Data:
-    """Return what GitHub shows of a playbook: of this azremedy's own, or of a finding, where another version made it."""
-    title = playbook.title if playbook else shown(finding.get("title") or id_) if finding else id_
-    remedy = playbook.remedy if playbook else shown(finding.get("remedy") or title) if finding else title
-    about = playbook.about.rpartition("Sources:")[0].strip() if playbook else title
-    causes = (
-        [*playbook.causes] if playbook else [shown(cause) for cause in finding["causes"]] if finding else []
-    )
+def rule(id_: str, finding: Finding) -> Data:
+    """Return what GitHub shows of a playbook: as this azremedy has it, or as a finding of another version says."""
+    if card := load().get(id_):
+        title, remedy, about = card.title, card.remedy, card.about.rpartition("Sources:")[0].strip()
+        causes = list(card.causes)
+    else:
+        title = about = shown(finding.get("title") or id_)
+        remedy = shown(finding.get("remedy") or title)
+        causes = [shown(cause) for cause in finding.get("causes", ()) if cause]
     return {
         "id": id_,
         "name": "".join(part.capitalize() for part in id_.split("-")),
         "shortDescription": said(title),
         "fullDescription": said(" ".join(about.split())),
         "help": {"text": f"{about}\n\n{remedy}", "markdown": f"{about}\n\n**What can be done:** {remedy}"},
-        "properties": {"tags": ["azure-backup", *(cause for cause in causes if cause)]},
+        "properties": {"tags": ["azure-backup", *causes]},
     }
+
+
+def results(head: Data, findings: Sequence[Finding], pointed: Inventory) -> Iterator[str]:
+    index = {rule["id"]: number for number, rule in enumerate(head["tool"]["driver"]["rules"])}
+    any_suppressed = any(finding["suppressed"] for finding in findings)
+    return (json.dumps(result(one, index, pointed, any_suppressed)) for one in findings)
 
 
 def result(finding: Finding, index: Mapping[str, int], pointed: Inventory, with_suppressions: bool) -> Data:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from azremedy.report.plain import visible
+from azremedy.report.plain import COMMAND, defused, escaped, visible
 
 
 class Dumper(yaml.SafeDumper):
@@ -18,8 +18,8 @@ class Dumper(yaml.SafeDumper):
 
 
 def quoted(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    """Write a text with characters that do not show in quotes, where YAML has escapes for them."""
-    style = None if value.isprintable() else '"'
+    """Write a text with what is to be escaped in quotes, where YAML has escapes for it."""
+    style = None if value.isprintable() and not COMMAND.search(value) else '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
@@ -31,5 +31,5 @@ def text(data: Any) -> str:
     dumped: str = yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=sys.maxsize)
     return "\n".join(
         line if line.isprintable() else "".join(c if visible(c) else f"\\U{ord(c):08x}" for c in line)
-        for line in dumped.removesuffix("...\n").split("\n")
+        for line in defused(dumped, escaped).removesuffix("...\n").split("\n")
     )
