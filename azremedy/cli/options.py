@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from azremedy.errors import AzremedyError
-from azremedy.report import LATER, OUTPUTS, REPORTS
+from azremedy.report import OUTPUTS, REPORTS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,8 +64,7 @@ def report(written: str) -> Report:
     if not file:
         raise click.BadParameter(f"{written!r} is not of the form FORMAT=FILE, such as json=scan.json.")
     if form not in REPORTS:
-        known = "is not written by this version" if form in LATER else "is no format"
-        raise click.BadParameter(f"{form!r} {known}; there are {', '.join(REPORTS[:-1])} and {REPORTS[-1]}.")
+        raise click.BadParameter(f"{form!r} is no format; there are {', '.join(REPORTS[:-1])} and {REPORTS[-1]}.")
     return Report(form, target(file))
 
 

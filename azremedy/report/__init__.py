@@ -12,15 +12,11 @@ if TYPE_CHECKING:
 OUTPUTS = ("table", "json", "jsonl", "yaml", "tsv", "csv", "none")
 """What `--output` takes."""
 
-REPORTS = ("json", "sarif", "junit", "markdown", "csv")
+REPORTS = ("json", "sarif", "junit", "html", "markdown", "csv")
 """What `--report FORMAT=FILE` takes."""
 
-TEXTS = ("markdown", "junit", "json", "jsonl", "yaml", "tsv", "csv", "github", "azure-devops", "none")
+TEXTS = ("markdown", "junit", "html", "json", "jsonl", "yaml", "tsv", "csv", "github", "azure-devops", "none")
 """What `azremedy report --output` takes: what is made of a document alone, and is one text."""
-
-LATER = ("html",)
-"""Formats that `--report` knows by name and cannot write."""
-
 
 def render(form: str, data: Any) -> str:
     """Return plain data in one of `OUTPUTS`, or a document in one of `TEXTS`, each line ended; `none` is the empty text."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from azremedy.apply.addresses import version
 from azremedy.arm import Request, resolved
 from azremedy.plan import Bracket, Group, Ladder, Node, Restore, Step
-from azremedy.report.plain import COMMAND, NAMED, defused, escaped, plain, visible
+from azremedy.report.plain import plain
 from azremedy.report.plan import conditions, way_back
+from azremedy.report.shell import quoted
 
 LOCK = "microsoft.authorization/locks"
 VM = "microsoft.compute/virtualmachines"
@@ -97,15 +97,3 @@ def relock(lifted: Step) -> str:
 
 def comment(said: str) -> str:
     return plain(f"# {said}")
-
-
-def quoted(word: str) -> str:
-    """Return a word as a shell takes it, and as no terminal and no build server obeys it."""
-    if word.isprintable() and not COMMAND.search(word):
-        return shlex.quote(word)
-    parts = (one if visible(one) and one not in "\\'" else code(one) for one in word)
-    return defused(f"$'{''.join(parts)}'", escaped)
-
-
-def code(char: str) -> str:
-    return f"\\{char}" if char in "\\'" else NAMED.get(char) or escaped(char)

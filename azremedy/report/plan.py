@@ -12,7 +12,7 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from azremedy.arm import Json, Request
+from azremedy.arm import ArmId, Json, Request
 from azremedy.plan import (
     Bracket,
     ByHand,
@@ -115,20 +115,20 @@ def changes(one: Step) -> Iterator[Text]:
         if own and before.test is Test.EQUALS and (whole or before.path in touched):
             yield Text(f"- {condition(before)}", "red")
         elif not (own and before.test is Test.ABSENT and (whole or not before.path)):
-            yield Text(f"  only while {shown(before, one)}", "dim")
+            yield Text(f"  only while {shown(before, one.request.id)}", "dim")
     if one.request.method == "POST":
         yield from (Text(plain(f"  with {path}: {value}")) for path, value in body.items())
     else:
         yield from (Text(plain(f"+ {path}: {value}"), "green") for path, value in body.items())
     for after in one.after:
         if body.get(after.path) != after.value or after.test is not Test.EQUALS:
-            yield Text(f"+ {shown(after, one)}", "green")
+            yield Text(f"+ {shown(after, one.request.id)}", "green")
 
 
-def shown(expect: Expect, one: Step) -> str:
+def shown(expect: Expect, own: ArmId) -> str:
     """Return what is expected of a step's own resource, or with its name of another one."""
-    own = expect.target == one.request.id
-    return condition(expect) if own else f"{plain(expect.target.name)} shows {condition(expect)}"
+    said = condition(expect)
+    return said if expect.target == own else f"{plain(expect.target.name)} shows {said}"
 
 
 def condition(expect: Expect) -> str:
