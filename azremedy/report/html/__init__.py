@@ -69,19 +69,26 @@ def template() -> Any:
     environment = Environment(
         loader=DictLoader({name: asset(name) for name in ("page.jinja", "parts.jinja")}),
         autoescape=True,
+        keep_trailing_newline=True,
         undefined=StrictUndefined,
         finalize=harmless,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {"moment": moment, "words": words, "number": number}
-    environment.globals |= {"SEVERITIES": SEVERITIES, "AT_ONCE": AT_ONCE, "LISTED": LISTED, "WIDTH": figures.WIDTH}
+    environment.globals |= {
+        "SEVERITIES": SEVERITIES,
+        "AT_ONCE": AT_ONCE,
+        "LISTED": LISTED,
+        "WIDTH": figures.WIDTH,
+    }
     return environment.get_template("page.jinja")
 
 
 def asset(name: str) -> str:
     """Return a file of this package, with the line ends that its hash is made of."""
-    return "\n".join(files(__name__).joinpath(name).read_text(encoding="utf-8").splitlines())
+    lines = files(__name__).joinpath(name).read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines)
 
 
 def pinned(code: str) -> str:

@@ -85,7 +85,9 @@ def bracket(one: Data, unlocked: str, depth: int) -> Iterator[Line]:
     if one["keepOpen"]:
         yield Line("lost", "it stays lifted, as asked with --keep-unlocked", depth)
         return
-    yield Line("note", f"put back once {conditions(expects(one['until']))}; in any case after {unlocked}", depth)
+    yield Line(
+        "note", f"put back once {conditions(expects(one['until']))}; in any case after {unlocked}", depth
+    )
 
 
 def step(one: Data, depth: int) -> Iterator[Line]:

@@ -93,10 +93,7 @@ COVERAGE = ("looked at closely", "from lists only", "not protected")
 def coverage(subscriptions: Iterable[Mapping[str, Any]]) -> list[Bar]:
     """Return for each subscription how closely its VMs were looked at; VMs that are gone count while protected."""
     return bars(
-        (
-            (one["id"], one["name"], dict(zip(COVERAGE, closely(one), strict=True)))
-            for one in subscriptions
-        ),
+        ((one["id"], one["name"], dict(zip(COVERAGE, closely(one), strict=True))) for one in subscriptions),
         COVERAGE,
     )
 
@@ -160,7 +157,7 @@ def filling(row: Row, today: date) -> Filling | None:
     """Return what a finding's evidence says of the VM's restore points; None where it says nothing."""
     match row.of["evidence"]:
         case {"daysLeft": int(days), "points": int(points), "limit": int(limit), **more}:
-            return Filling(row.vm, points, limit, days, more.get("fullOn") or ahead(today, days))
+            return Filling(row.vm, points, limit, days, str(more.get("fullOn") or ahead(today, days)))
         case _:
             return None
 
@@ -171,7 +168,7 @@ def ahead(today: date, days: int) -> str:
 
 def drawn(vms: Sequence[Filling], today: date) -> Forecast:
     left, top, right, bottom = PLOT
-    horizon = min(MONTH, max(WEEK, max(one.days for one in vms)))
+    horizon = min(MONTH, max(WEEK, *(one.days for one in vms)))
     most = len(vms)
 
     def across(day: float) -> float:

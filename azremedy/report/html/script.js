@@ -83,13 +83,14 @@
       show();
     };
 
+    // An address that ends in a finding's fingerprint leads to it, wherever in the order it stands.
     const reveal = () => {
       const id = location.hash.slice(1);
       const row = id && rows.find(({ element }) => element.id === id);
       if (row && !row.element.isConnected) {
         form.reset();
-        limit = Math.max(PAGE, order.indexOf(row) + 1);
-        show();
+        search.value = id.replace("f-", "");
+        anew();
       }
       const target = row ? row.element.querySelector("details") : byId(id);
       if (target) {
