@@ -377,6 +377,33 @@ def test_a_lock_tells_the_day_too_and_points_that_were_not_counted_tell_none() -
     assert figures.forecast(rows(uncounted), uncounted["finishedAt"]) is None
 
 
+def test_several_subscriptions_are_told_apart_and_can_be_chosen() -> None:
+    one, two = (
+        scanned(full("a")),
+        json.loads(json.dumps(scanned(full("b"))).replace("-000000000001", "-000000000002")),
+    )
+    two["subscriptions"][0]["name"] = "second"
+    made = page(
+        {
+            **one,
+            "findings": one["findings"] + two["findings"],
+            "subscriptions": one["subscriptions"] + two["subscriptions"],
+        }
+    )
+
+    assert "Subscriptions test , second , as of" in made.said
+    assert {
+        attributes["data-subscription"]
+        for _, attributes in made.elements
+        if "data-subscription" in attributes
+    } == {
+        "test",
+        "second",
+    }
+    assert ("select", {"id": "subscription"}) in made.elements
+    assert ("select", {"id": "subscription"}) not in page(one).elements
+
+
 def test_times_are_told_in_utc() -> None:
     assert "as of 2026-11-22 07:00 UTC" in page(scanned(full("sql1"))).said
 

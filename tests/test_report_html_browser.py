@@ -249,6 +249,10 @@ def test_it_prints_with_what_matters_unfolded_and_all_that_match(
     expect(worst).to_be_visible()
     assert worst.evaluate("one => one.checkVisibility({contentVisibilityAuto: true})")
     assert not mild.evaluate("one => one.checkVisibility()")
+    group, panel = page.locator("tr.corroborated small").first.bounding_box(), worst.bounding_box()
+    assert group
+    assert panel
+    assert group["y"] + group["height"] <= panel["y"]
     expect(page.locator(".controls")).to_be_hidden()
     assert page.pdf().startswith(b"%PDF-")
 
@@ -287,7 +291,7 @@ def test_more_rows_come_when_they_are_asked_for(browser: Browser, thousands: Pat
 
     assert len(opened.shown()) == 200
     assert page.evaluate("document.activeElement === document.querySelectorAll('#table summary')[100]")
-    page.get_by_role("button", name="Unfold those shown").click()
+    page.get_by_role("button", name="Unfold").click()
     assert page.locator("#table details[open]").count() == 200
     assert opened.harmless()
     page.close()
@@ -381,13 +385,13 @@ def test_five_thousand_findings_are_filtered_in_a_tenth_of_a_second(
 def test_pictures_of_the_demo_are_kept(
     browser: Browser, real: dict[str, Any], tmp_path: Path, scheme: Any
 ) -> None:
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 860})
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 760})
     page = context.new_page()
     page.goto(written(real, tmp_path).as_uri())
     if scheme == "dark":
         row = page.locator(LOCKED)
         row.locator("summary").click()
-        row.evaluate("one => scrollTo({ top: one.offsetTop + 400, behavior: 'instant' })")
+        row.evaluate("one => one.previousElementSibling.scrollIntoView({ behavior: 'instant' })")
     file = Path(SCREENSHOTS or "") / f"report-{scheme}.png"
     page.screenshot(path=file)
 

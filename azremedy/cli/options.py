@@ -64,7 +64,9 @@ def report(written: str) -> Report:
     if not file:
         raise click.BadParameter(f"{written!r} is not of the form FORMAT=FILE, such as json=scan.json.")
     if form not in REPORTS:
-        raise click.BadParameter(f"{form!r} is no format; there are {', '.join(REPORTS[:-1])} and {REPORTS[-1]}.")
+        raise click.BadParameter(
+            f"{form!r} is no format; there are {', '.join(REPORTS[:-1])} and {REPORTS[-1]}."
+        )
     return Report(form, target(file))
 
 

@@ -18,6 +18,7 @@ REPORTS = ("json", "sarif", "junit", "html", "markdown", "csv")
 TEXTS = ("markdown", "junit", "html", "json", "jsonl", "yaml", "tsv", "csv", "github", "azure-devops", "none")
 """What `azremedy report --output` takes: what is made of a document alone, and is one text."""
 
+
 def render(form: str, data: Any) -> str:
     """Return plain data in one of `OUTPUTS`, or a document in one of `TEXTS`, each line ended; `none` is the empty text."""
     if form == "none":

@@ -17,7 +17,7 @@ WIDTH = 240
 WEEK, MONTH = 7, 30
 """The days that a forecast shows at least, and at most."""
 
-PLOT = (48, 16, 560, 132)
+PLOT = (48, 16, 560, 192)
 """Left, top, right and bottom of the forecast's plot."""
 
 
