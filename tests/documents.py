@@ -39,6 +39,10 @@ def vm_of(name: str = "sql1", subscription: str = SUBSCRIPTION) -> str:
     return f"{subscription}/resourceGroups/prod/providers/Microsoft.Compute/virtualMachines/{name}"
 
 
+AGREED = {"reason": "agreed", "owner": None, "expires": "2027-01-31"}
+"""A suppression."""
+
+
 def finding(name: str = "sql1", severity: str = "corroborated", **changes: Any) -> dict[str, Any]:
     """A finding on a VM, about the VM itself."""
     vm = changes.pop("vm", vm_of(name))

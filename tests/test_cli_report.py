@@ -139,9 +139,6 @@ def test_sarif_names_its_inventory_as_the_working_directory_sees_it(saved: Path)
         (saved.parent / "out" / "x.inventory.txt").unlink()
 
 
-def test_a_format_of_a_later_version_is_no_report_yet() -> None:
-
-
 @pytest.mark.parametrize(
     ("arguments", "variables", "begins"),
     [

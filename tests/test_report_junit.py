@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from documents import (
+    AGREED,
     HOSTILE,
     OTHER,
     document,
@@ -114,7 +115,7 @@ def test_what_is_not_known_is_an_error_and_what_was_not_judged_is_skipped() -> N
 
 
 def test_a_suppressed_finding_is_skipped_with_its_reason_unless_another_is_not() -> None:
-    hidden = finding(resource="/a", suppressed={"reason": "agreed"})
+    hidden = finding(resource="/a", suppressed=AGREED)
     root = told(document(hidden))
 
     assert cases(root) == {f"{LOCK} on prod/sql1": "skipped"}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from documents import (
+    AGREED,
     HOSTILE,
     document,
     finding,
@@ -116,7 +117,7 @@ def test_what_is_not_known_stands_above_the_findings() -> None:
 
 
 def test_suppressed_findings_are_counted_and_not_shown() -> None:
-    written = told(document(finding("hidden", suppressed={"reason": "agreed"}), finding("seen")))
+    written = told(document(finding("hidden", suppressed=AGREED), finding("seen")))
 
     assert "hidden" not in written
     assert "1 suppressed finding is not shown." in written

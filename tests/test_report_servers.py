@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from documents import HOSTILE, document, finding, hostile, unexplained, unread
+from documents import AGREED, HOSTILE, document, finding, hostile, unexplained, unread
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -120,7 +120,7 @@ def test_what_is_not_known_is_told_first_and_counts_among_the_ten() -> None:
 
 
 def test_suppressed_findings_are_not_annotated() -> None:
-    assert on_github(document(finding(suppressed={"reason": "agreed"}))) == []
+    assert on_github(document(finding(suppressed=AGREED))) == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_suppressed_findings_are_not_annotated() -> None:
     [
         (document(), "findings=0\nhighest=none\nplan=\nexit-code=0\n"),
         (
-            document(finding("a", "info"), finding("b", "blocking", suppressed={"reason": "x"}), finding("c", "suspected")),
+            document(finding("a", "info"), finding("b", "blocking", suppressed=AGREED), finding("c", "suspected")),
             "findings=2\nhighest=suspected\nplan=\nexit-code=0\n",
         ),
     ],
