@@ -153,6 +153,7 @@ def test_a_summary_fits_into_what_room_there_is() -> None:
     ("text", "shown"),
     [
         ("18 of 18 restore points (C6): 50% free.", "18 of 18 restore points (C6): 50% free."),
+        ("  two   blanks ", "two blanks"),
         ("1. a list", "`1.` a list"),
         ("the VM's clean-up took 2.2.53.1", "the VM's clean-up took 2.2.53.1"),
         ("lock 'keep_all' on a*b c", "lock `'keep_all'` on `a*b` c"),

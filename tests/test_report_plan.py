@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -181,8 +183,19 @@ def test_nothing_from_azure_is_obeyed() -> None:
     for written in (said, commands):
         assert "\x1b" not in written
         assert "\u202e" not in written
-        assert not [line for line in written.splitlines() if line.startswith(("##vso", "::"))]
+        assert "##vso[" not in written
+        assert not [line for line in written.splitlines() if line.startswith("::")]
     assert "[bold]x[/bold]" in said
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the quotes are bash's")
+@pytest.mark.parametrize("word", ["##vso[task.complete]x", "a'b\\##[error]\n::error::x", "::1 ::/0", "plain"])
+def test_a_word_for_a_shell_is_the_very_word_and_no_command_of_a_build_server(word: str) -> None:
+    quoted = az.quoted(word)
+    said = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, text=True, check=True)
+
+    assert said.stdout == word
+    assert not [mark for mark in ("##vso[", "##[", "::error") if mark in quoted]
 
 
 def test_colours_are_there_on_request_only() -> None:

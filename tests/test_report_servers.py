@@ -74,6 +74,15 @@ def test_a_finding_is_an_annotation_with_its_severity_vm_and_cause_as_title() ->
     ]
 
 
+def test_what_looks_escaped_is_shown_as_it_is() -> None:
+    words = "%0A%25%3A%AZP25 100%"
+    made = document(finding(words, message=words))
+
+    assert on_github(made)[0].message == words
+    assert words in on_github(made)[0].properties["title"]
+    assert on_azure(made)[0].message.endswith(words)
+
+
 def test_the_kind_follows_the_severity_and_azure_has_no_notices() -> None:
     made = document(*(finding(name, name) for name in ("blocking", "corroborated", "suspected", "info")))
 
