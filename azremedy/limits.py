@@ -40,6 +40,9 @@ DISK = Limit(65536, "GiB", date(2025, 10, 27), "SM25, FAQ25")
 DISK_ADE = Limit(4096, "GiB", date(2025, 11, 12), "T25")
 """The largest disk that is encrypted in the guest by Azure Disk Encryption."""
 
+DATA_DISKS = Limit(32, "data disks", date(2025, 10, 27), "SM25")
+"""Data disks of one VM that Azure Backup takes."""
+
 AGENT_WINDOWS = "2.7.41491.1010"
 """The oldest supported Windows VM agent (MINV25)."""
 

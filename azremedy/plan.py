@@ -53,7 +53,8 @@ class Expect:
     """
     What a fresh read of `target` must show at `path`: a dotted path in ARM's JSON, empty for the whole resource.
 
-    A segment `[name=value]` picks the member of a list, without case. Text is compared without case.
+    A segment `[name=value]` picks the member of a list, without case, a number by its digits. Text is compared
+    without case.
     """
 
     target: ArmId
@@ -142,7 +143,8 @@ class Cure:
     How one or more findings of a playbook are cured together.
 
     `findings` are fingerprints. `relief` says, where the cure takes back what it lifted, on which day backups fail
-    again and what to do for good: the outcome is then *relieved*, not fixed.
+    again and what to do for good: the outcome is then *relieved*, not fixed. `afterwards` says, in order, what is left
+    to people once its steps are done, without which nothing is cured: the finding is then *still there*.
     """
 
     playbook: str
@@ -150,6 +152,7 @@ class Cure:
     findings: tuple[str, ...]
     nodes: tuple[Node, ...]
     relief: str | None = None
+    afterwards: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +233,8 @@ class Choices:
     """Names or ids, lower-cased, of VMs whose whole collection may go."""
     exclude_luns: Mapping[tuple[str, int], str] = field(default_factory=dict)
     """The reason, by VM (name or id, lower-cased) and LUN."""
+    attach_disks: frozenset[tuple[str, int]] = frozenset()
+    """VM (name or id, lower-cased) and LUN of disks beside which smaller ones are attached."""
     power: str | None = None
     """`on` or `off`: what becomes of VMs that were shut down from inside."""
     resume_protection: frozenset[str] = frozenset()

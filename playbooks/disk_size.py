@@ -9,6 +9,10 @@ still hold to it. A backup that failed with `UserErrorUnsupportedDiskSize` bears
 
 Disks that the protected item leaves out are not looked at.
 
+The cure leaves a disk out of the backups, or attaches as many new, equal, smaller ones beside it as the limit asks
+for; each only for the disk that the user names. What is attached is empty: copying the data in the guest, checking it
+and detaching the old disk are a person's, and until then backups go on to fail.
+
 Sources: SEED, T25, IR25, SM25, FAQ25.
 """
 
@@ -27,6 +31,7 @@ from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corrobo
 from azremedy.resources import AttachedDisk, Read
 
 from ._exclusion import exclusions
+from ._smaller_disks import attachments, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +138,11 @@ def sentence(one: Exceeded) -> str:
 
 
 def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Leave out the disks that the user names, each with a reason, in one write a VM."""
-    yield from exclusions(PLAYBOOK.id, estate, findings, choices)
+    """Attach smaller disks beside those that the user names, or leave them out, each with a reason."""
+    beside = [finding for finding in findings if named(choices, finding)]
+    others = [finding for finding in findings if finding not in beside]
+    yield from attachments(PLAYBOOK.id, estate, beside, choices)
+    yield from exclusions(PLAYBOOK.id, estate, others, choices)
 
 
 PLAYBOOK = Playbook(

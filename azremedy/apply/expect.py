@@ -81,11 +81,20 @@ def telling(step: Step) -> bool:
     """
     Whether what a step is to bring about shows, once it is there, that the step was carried out.
 
-    A POST may leave everything as it was before: a reapply, a restart. Of those only what is newer than the send tells.
+    A POST may leave everything as it was before: a reapply, a restart. Of those only what is newer than the send
+    tells, or what is there and was to be absent before, or the other way round.
     """
     if step.request.method != "POST":
         return bool(step.after)
-    return any(one.test is Test.NEWER for one in step.after)
+    before = {_place(one): one.test for one in step.before}
+    return any(
+        one.test is Test.NEWER or {one.test, before.get(_place(one))} == {Test.EQUALS, Test.ABSENT}
+        for one in step.after
+    )
+
+
+def _place(expect: Expect) -> tuple[ArmId, View, str]:
+    return expect.target, expect.view, expect.path
 
 
 def under_way(reader: Reader, target: ArmId) -> bool:
@@ -101,10 +110,15 @@ def at(read: Json | None, path: str) -> Json | None:
         name, wanted = found.groups()
         if name is not None:
             members = value if isinstance(value, list) else []
-            value = next((one for one in members if same(at(one, name), wanted)), None)
+            value = next((one for one in members if _picked(at(one, name), wanted)), None)
         else:
             value = value.get(found[0]) if isinstance(value, dict) else None
     return value
+
+
+def _picked(value: Json, wanted: str) -> bool:
+    number = isinstance(value, int) and not isinstance(value, bool)
+    return same(str(value) if number else value, wanted)
 
 
 def same(one: Json, other: Json) -> bool:

@@ -272,4 +272,4 @@ def _back(step: Step, request: Request, whole: Json) -> tuple[Expect, ...]:
         return (Expect(request.id, "", Test.ABSENT),)
     if request.id == step.request.id and whole is not None:
         return shows(request.id, whole)
-    return step.before if request.method != "POST" else ()
+    return step.before if request.method != "POST" or expect.telling(step) else ()

@@ -91,6 +91,7 @@ def attached(body: dict[str, Json]) -> AttachedDisk:
         disk=ref(body.get("managedDisk")),
         size=number(body.get("diskSizeGB")),
         write_accelerated=body.get("writeAcceleratorEnabled") is True,
+        caching=text(body.get("caching")),
     )
 
 
@@ -161,6 +162,7 @@ def instance_view(of: ArmId, body: Json) -> InstanceView:
 
 def disk(body: Json) -> Disk:
     properties = record(body.get("properties"))
+    encryption = record(properties.get("encryption"))
     return Disk(
         id=own_id(body),
         size=number(properties.get("diskSizeGB")),
@@ -169,6 +171,14 @@ def disk(body: Json) -> Disk:
         encrypted_in_guest=record(properties.get("encryptionSettingsCollection")).get("enabled") is True,
         data_access_auth=text(properties.get("dataAccessAuthMode")),
         managed_by=arm_id(body.get("managedBy")),
+        location=text(body.get("location")) or "",
+        extended_location=text(record(body.get("extendedLocation")).get("name")),
+        zones=texts(body.get("zones")),
+        encryption=text(encryption.get("type")),
+        encryption_set=arm_id(encryption.get("diskEncryptionSetId")),
+        network_access=text(properties.get("networkAccessPolicy")),
+        public_access=text(properties.get("publicNetworkAccess")),
+        disk_access=arm_id(properties.get("diskAccessId")),
     )
 
 

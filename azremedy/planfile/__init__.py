@@ -271,6 +271,7 @@ def choices_data(choices: Choices) -> dict[str, Any]:
             {"vm": vm, "lun": lun, "reason": reason}
             for (vm, lun), reason in sorted(choices.exclude_luns.items())
         ],
+        "attachDisks": [{"vm": vm, "lun": lun} for vm, lun in sorted(choices.attach_disks)],
         "power": choices.power,
         "resumeProtection": sorted(choices.resume_protection),
     }
@@ -285,6 +286,7 @@ def choices_of(data: Mapping[str, Any]) -> Choices:
         lift_subscription_locks=data["liftSubscriptionLocks"] is True,
         delete_collection=frozenset(texts(data["deleteCollection"])),
         exclude_luns={(str(one["vm"]), int(one["lun"])): str(one["reason"]) for one in data["excludeLuns"]},
+        attach_disks=frozenset((str(one["vm"]), int(one["lun"])) for one in data["attachDisks"]),
         power=data["power"] if data["power"] in ("on", "off") else None,
         resume_protection=frozenset(texts(data["resumeProtection"])),
     )

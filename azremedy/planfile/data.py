@@ -63,6 +63,7 @@ def group_data(group: Group) -> dict[str, Any]:
         "findings": sorted({finding for cure in cures for finding in cure.findings}),
         "class": fix_class(*group.nodes).value,
         "relief": [cure.relief for cure in cures if cure.relief],
+        "afterwards": [said for cure in cures for said in cure.afterwards],
         "steps": [node_data(node) for node in group.nodes],
     }
 

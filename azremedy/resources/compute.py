@@ -17,6 +17,7 @@ class AttachedDisk:
     disk: ArmId | None = None
     size: int | None = None
     write_accelerated: bool = False
+    caching: str | None = None
 
     @property
     def managed(self) -> bool:
@@ -105,7 +106,11 @@ class InstanceView:
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A managed disk. `encrypted_in_guest` is Azure Disk Encryption, not encryption at rest."""
+    """
+    A managed disk, `size` in GiB.
+
+    `encrypted_in_guest` is Azure Disk Encryption; `encryption` and `encryption_set` are encryption at rest.
+    """
 
     id: ArmId
     size: int | None = None
@@ -114,6 +119,14 @@ class Disk:
     encrypted_in_guest: bool = False
     data_access_auth: str | None = None
     managed_by: ArmId | None = None
+    location: str = ""
+    extended_location: str | None = None
+    zones: tuple[str, ...] = ()
+    encryption: str | None = None
+    encryption_set: ArmId | None = None
+    network_access: str | None = None
+    public_access: str | None = None
+    disk_access: ArmId | None = None
 
 
 @dataclass(frozen=True, slots=True)
