@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.plan import Group
+from azremedy.plan import Cure, Done, Group, Outcome, steps
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Read
 
@@ -28,7 +28,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A finding that was to be cured, and the verdict; `reason` says until when it is relieved, or what is unread."""
+    """
+    A finding that was to be cured, and the verdict.
+
+    `reason` says until when it is relieved, what is left to people, what was found again, or what is unread.
+    """
 
     playbook: str
     vm: ArmId
@@ -55,33 +59,53 @@ def verify(
     after: Sequence[Diagnosed],
     not_evaluated: Iterable[NotEvaluated] = (),
     *,
+    done: Sequence[Done] = (),
     beside: Iterable[str] = (),
 ) -> tuple[Verified, ...]:
     """
     Return a verdict on each finding of `before` that these groups were to cure.
 
-    `beside` are fingerprints of others at the same VMs, which may be gone with them.
+    `done` is what became of their steps: a cure that ends with people, and whose own part is done, leaves its finding
+    still there, with what they do now. `beside` are fingerprints of others at the same VMs, which may be gone with them.
 
     `again` is a second reading of the VMs, `after` what was found in it and `not_evaluated` where no verdict was
     possible. A finding that is there below `corroborated`, with less weight than before, is relieved.
     """
+    cures = [cure for group in groups for cure in group.cures]
     look = Second(
         again,
         {one.fingerprint: one for one in after},
         {(gap.playbook, gap.vm): gap.because for gap in not_evaluated},
+        {finding: cure.afterwards for cure in cures if half_way(cure, done) for finding in cure.findings},
     )
     relief: dict[str, str | None] = dict.fromkeys(beside)
-    relief |= {finding: cure.relief for group in groups for cure in group.cures for finding in cure.findings}
+    relief |= {finding: cure.relief for cure in cures for finding in cure.findings}
     return tuple(look.verdicts((one for one in before if one.fingerprint in relief), relief))
+
+
+def half_way(cure: Cure, done: Sequence[Done]) -> bool:
+    """Whether all that a cure does itself is done, and the rest of it is left to people."""
+    applied = [one.step.request for one in done if one.outcome is Outcome.APPLIED]
+    return bool(cure.afterwards) and all(step.request in applied for step in steps(*cure.nodes))
+
+
+def numbered(lines: Sequence[str]) -> str:
+    """Return lines as one, each with its number."""
+    return "; ".join(f"({number}) {line}" for number, line in enumerate(lines, 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Second:
-    """A second look: the estate, what was found in it by fingerprint, and where no verdict was possible."""
+    """
+    A second look: the estate, what was found in it by fingerprint, and where no verdict was possible.
+
+    `by_hand` is what is left to people of a finding whose cure did its own part.
+    """
 
     estate: Estate
     found: Mapping[str, Diagnosed]
     gaps: Mapping[tuple[str, ArmId], str]
+    by_hand: Mapping[str, Sequence[str]]
 
     def verdicts(self, before: Iterable[Diagnosed], relief: Mapping[str, str | None]) -> Iterator[Verified]:
         for one in before:
@@ -91,6 +115,8 @@ class Second:
     def of(self, one: Diagnosed, relief: str | None) -> tuple[Verdict, str | None]:
         there = self.found.get(one.fingerprint)
         if there is not None:
+            if left := self.by_hand.get(one.fingerprint):
+                return Verdict.STILL_THERE, f"by hand now: {numbered(left)}"
             weight = there.finding.severity
             if weight < one.finding.severity and weight < Severity.CORROBORATED:
                 return Verdict.RELIEVED, relief or f"only {weight} now: {there.finding.message}"

@@ -147,6 +147,15 @@ SCENES = (
         Choices(allow=GUARDED, exclude_luns={("archive1", 0): "copied elsewhere"}),
     ),
     Scene(
+        "a disk that is too large, and smaller ones beside it", "disk-size",
+        estate(
+            "archive1", "UserErrorUnsupportedDiskSize",
+            disks=[{"lun": 0, "size": 40960, "sku": "StandardSSD_LRS"}],
+        ),
+        Choices(allow=GUARDED, attach_disks=frozenset({("archive1", 0)})),
+        lasting=False,
+    ),
+    Scene(
         "shut down from inside", "vm-power-state",
         estate("print1", "UserErrorVmNotInDesirableState", hours=32, power="stopped"),
         Choices(allow=GUARDED, power="on"),

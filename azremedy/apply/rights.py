@@ -15,7 +15,7 @@ from azremedy.apply.addresses import PERMISSIONS, quoted
 from azremedy.arm import ArmId, Json, Reader, Request, Writer
 from azremedy.errors import MissingRights
 from azremedy.paging import listed
-from azremedy.plan import Bracket, Group, Ladder, Node, Step, steps
+from azremedy.plan import Bracket, Expect, Group, Ladder, Node, Step, Test, steps
 
 SHOWN: Final = 10
 
@@ -93,11 +93,18 @@ def scope_of(id_: ArmId) -> ArmId:
 
 
 def _needs(step: Step) -> Iterator[tuple[str, ArmId]]:
-    scope = scope_of(step.request.id)
+    scope = _home(step)
     back = scope_of(step.undo.id) if isinstance(step.undo, Request) else scope
     for permission in step.permissions:
         own = permission == step.request.permission
         yield permission, scope if own else back
+
+
+def _home(step: Step) -> ArmId:
+    """Return the scope at which rights to a write are asked for: of what is not there yet, that of its group."""
+    own = step.request.id
+    made = step.request.method == "PUT" and Expect(own, "", Test.ABSENT) in step.before
+    return own.group if made and own.group and scope_of(own) == own else scope_of(own)
 
 
 def _matches(patterns: Sequence[str], action: str) -> bool:

@@ -14,7 +14,7 @@ import click
 from azremedy import planfile
 from azremedy.apply import Result, Settings, carry_out, check
 from azremedy.ci import in_ci
-from azremedy.cli.fix import Flags, incomplete, log, plain, seconds, table, there
+from azremedy.cli.fix import Flags, incomplete, log, plain, say_unfitting, seconds, table, there
 from azremedy.cli.looking import Look, look, one_subscription, scanned
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
@@ -64,6 +64,8 @@ def applied(flags: Flags) -> Exit:
         made = stack.enter_context(writing(session, subscription))
         seen = look(session, subscription, asked, choices, show)
         there(asked, seen)
+        if file is None:
+            say_unfitting(seen, asked, choices)
         groups, refused = planfile.approved(file, seen.plan.groups) if file else (seen.plan.groups, ())
         approved = Approved(asked, choices, seen, groups, refused)
         return carried_out(flags, made, approved, show)
@@ -102,7 +104,7 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         complain(f"told to stop: what is left to find out, `azremedy resume {run}` does")
         return code
     if groups:
-        verified = looked_again(made, approved, show)
+        verified = looked_again(made, approved, result, show)
         gone = {one.finding for one in verified if one.verdict in (Verdict.FIXED, Verdict.RELIEVED)}
         left = tuple(one for one in ending.by_hand if one.finding not in gone)
         ending = replace(ending, verified=verified, by_hand=left)
@@ -202,14 +204,16 @@ def named(vm: ArmId, names: Iterable[str]) -> bool:
     return any(vm in Selection.of(vms=[name]) for name in names)
 
 
-def looked_again(made: Writing, approved: Approved, show: Show) -> tuple[Verified, ...]:
+def looked_again(made: Writing, approved: Approved, result: Result, show: Show) -> tuple[Verified, ...]:
     """Read the cured VMs again, closely, and return what is left of their findings."""
     vms = {vm for group in approved.groups for cure in group.cures for vm in cure.vms}
     asked = replace(approved.asked, vms=tuple(sorted(vm.text for vm in vms)), groups=(), deep=True)
     estate, scan = scanned(made.session, made.subscription, asked, show)
     before = approved.seen.scan.diagnoses
     beside = (one.finding for one in approved.seen.plan.by_hand if one.vm in vms)
-    return verify(approved.groups, before, estate, scan.diagnoses, scan.not_evaluated, beside=beside)
+    return verify(
+        approved.groups, before, estate, scan.diagnoses, scan.not_evaluated, done=result.done, beside=beside
+    )
 
 
 def cured(verified: Iterable[Verified]) -> tuple[ArmId, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from azremedy.cli.disks import excluded, named, refuse_both, unfitting
 from azremedy.cli.options import color, debugging, option, pick, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.scan import scan
@@ -32,8 +32,8 @@ SELECTING = (
 
 IN_THE_PLAN = (
     "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
-    "keep_unlocked", "lift_subscription_locks", "delete_collection", "exclude_lun", "power", "resume_protection",
-    "save",
+    "keep_unlocked", "lift_subscription_locks", "delete_collection", "exclude_lun", "attach_disks", "power",
+    "resume_protection", "save",
 )  # fmt: skip
 """Flags whose values stand in a plan file, and mean nothing beside it."""
 
@@ -71,6 +71,7 @@ class Flags:
     lift_subscription_locks: bool
     delete_collection: tuple[str, ...]
     exclude_lun: tuple[tuple[tuple[str, int], str], ...]
+    attach_disks: tuple[tuple[str, int], ...]
     power: str | None
     resume_protection: tuple[str, ...]
     prove: bool
@@ -104,19 +105,10 @@ class Flags:
             lift_subscription_locks=self.lift_subscription_locks,
             delete_collection=frozenset(name.lower().rstrip("/") for name in self.delete_collection),
             exclude_luns=dict(self.exclude_lun),
+            attach_disks=frozenset(self.attach_disks),
             power=self.power,
             resume_protection=frozenset(name.lower().rstrip("/") for name in self.resume_protection),
         )
-
-
-def excluded(written: str) -> tuple[tuple[str, int], str]:
-    """Return the disk and the reason that `VM:LUN=REASON` names."""
-    parts = re.fullmatch(r"([^:=]+):([0-9]{1,2})=(.*\S.*)", written.strip())
-    if not parts:
-        raise click.BadParameter(
-            f"{written!r} is not of the form VM:LUN=REASON, such as sql1:3=copied elsewhere."
-        )
-    return (parts[1].lower().rstrip("/"), int(parts[2])), parts[3].strip()
 
 
 @click.command(params=[one for one in scan.params if one.name in SELECTING])
@@ -198,6 +190,14 @@ def excluded(written: str) -> tuple[tuple[str, int], str]:
     help="Leave this disk out of backups; may be repeated.",
 )
 @option(
+    "--attach-disks",
+    type=named,
+    multiple=True,
+    metavar="VM:LUN",
+    environment=False,
+    help="Attach new smaller disks beside this one, to copy its data to by hand; may be repeated.",
+)
+@option(
     "--power",
     type=click.Choice(("on", "off")),
     help="Start, or deallocate, VMs that were shut down from inside.",
@@ -272,6 +272,7 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
         raise AzremedyError(f"{spelt(idle[0])} means nothing without --apply.")
     if flags.plan and (beside := [name for name in IN_THE_PLAN if name in given]):
         raise AzremedyError(f"{spelt(beside[0])} means nothing with --plan: the plan says what is done.")
+    refuse_both(flags.attach_disks, [disk for disk, _ in flags.exclude_lun])
     if flags.apply and flags.form:
         raise AzremedyError("--as means nothing with --apply.")
     if flags.apply and not flags.plan and not flags.subscription:
@@ -297,6 +298,7 @@ def shown(flags: Flags) -> Exit:
         subscription = one_subscription(session, flags.subscription)
         seen = look(session, subscription, flags.asked, flags.choices, show)
         there(flags.asked, seen)
+        say_unfitting(seen, flags.asked, flags.choices)
         place, created = Place(session.cloud, subscription), session.reader.now
     document = plain(seen, place, flags.asked, flags.choices, created)
     if flags.save:
@@ -326,6 +328,11 @@ def there(asked: Asked, seen: Look) -> None:
     vms = Seen()
     vms.add(seen.estate)
     vms.check(asked.vms, asked.groups)
+
+
+def say_unfitting(seen: Look, asked: Asked, choices: Choices) -> None:
+    """Say which disks that are named fit nothing: a name that is mistyped must not pass for a disk that is cured."""
+    complain(*unfitting(choices, seen.scan, asked.severity))
 
 
 def plain(seen: Look, place: Place, asked: Asked, choices: Choices, created: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from azremedy.apply.addresses import version
 from azremedy.arm import Request, resolved
 from azremedy.plan import Bracket, Group, Ladder, Node, Restore, Step
 from azremedy.report.plain import plain
-from azremedy.report.plan import conditions, way_back
+from azremedy.report.plan import afterwards, conditions, way_back
 from azremedy.report.shell import quoted
 
 LOCK = "microsoft.authorization/locks"
@@ -38,6 +38,7 @@ def of_group(group: Group, now: datetime) -> Iterator[str]:
     for cure in group.cures:
         yield comment(f"{cure.playbook}: {', '.join(vm.name for vm in cure.vms)}")
     yield from nodes(group.nodes, now)
+    yield from (comment(said.plain) for said in afterwards(group))
     yield ""
 
 

@@ -75,7 +75,17 @@ def of_group(group: Group, context: Context) -> Parts:
     whose = ", ".join(dict.fromkeys(cure.playbook for cure in group.cures))
     head = Text.assemble((f"{', '.join(names.values())}: {whose}", "bold"), (f"  [{group.id}]", "dim"))
     relief = [Text(plain(f"relieved only: {cure.relief}"), "yellow") for cure in group.cures if cure.relief]
-    return Parts(head, *indented(nodes(group.nodes, context)), *indented(relief))
+    return Parts(
+        head, *indented(nodes(group.nodes, context)), *indented(relief), *indented(afterwards(group))
+    )
+
+
+def afterwards(group: Group) -> Iterator[Text]:
+    """Yield what is left to people once the steps are done, in order."""
+    said = [line for cure in group.cures for line in cure.afterwards]
+    if said:
+        yield Text("then, by hand, without which it is not cured:", "yellow")
+    yield from (Text(plain(f"  {number}. {line}")) for number, line in enumerate(said, 1))
 
 
 def nodes(of: Iterable[Node], context: Context) -> Iterator[RenderableType]:

@@ -98,9 +98,13 @@ class ArmError(Exception):
         message: str,
         headers: Mapping[str, str] | None = None,
         details: Sequence[Json] = (),
+        *,
+        target: str | None = None,
     ) -> None:
         super().__init__(message)
         self.error: Json = {"code": code, "message": message} | ({"details": details} if details else {})
+        if target:
+            self.error["target"] = target
         self.answer = Answer(status, msgspec.json.encode({"error": self.error}), headers or {})
 
 

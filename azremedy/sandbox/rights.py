@@ -145,6 +145,7 @@ SPELLING: Final = {
     "backupjobs": "backupJobs",
     "backuppolicies": "backupPolicies",
     "poweroff": "powerOff",
+    "attachdetachdatadisks": "attachDetachDataDisks",
 }
 
 

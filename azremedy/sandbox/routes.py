@@ -13,6 +13,7 @@ import msgspec
 
 from azremedy.arm import ArmId
 from azremedy.sandbox import (
+    attaching,
     copies,
     filters,
     locks,
@@ -389,5 +390,6 @@ WRITES: Final[Mapping[tuple[str, str], Callable[[Arm, Call], Answer]]] = {
     ("PUT", ITEM): protection.put,
     ("POST", f"{ITEM}/backup"): backup_jobs.trigger,
     ("POST", f"{JOB}/cancel"): backup_jobs.cancel,
+    ("POST", f"{VM}/{attaching.VERB}"): attaching.change,
     **{("POST", f"{VM}/{verb}"): machines.act for verb in machines.SECONDS},
 }

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 TIMEOUTS: Final = "timeouts"
 
+CHOSEN: Final = ("encryption", "networkAccessPolicy", "publicNetworkAccess", "diskAccessId")
+"""What a new disk is told beside its size."""
+
 SECONDS: Final = {"extension": 10, "point": 5, "collection": 15, "disk": 3, "model": 5}
 
 
@@ -132,7 +135,8 @@ def put_disk(arm: Arm, call: Call) -> Answer:
     if size < body["properties"]["diskSizeGB"]:
         raise ArmError(409, "OperationNotAllowed", "A disk can grow, but it cannot shrink.")
     body["properties"] |= {"diskSizeGB": size, "diskSizeBytes": size * 2**30}
-    body["sku"] = {**body["sku"], **given.get("sku", {})}
+    sku = {**body["sku"], **given.get("sku", {})}
+    body["sku"] = {**sku, "tier": sku["name"].partition("_")[0]}
     arm.store.put(call.key if there else body["id"], {**body, "tags": given.get("tags", {})})
     id_ = operations.begin(arm, call, "compute", SECONDS["disk"], shown, id=call.key)
     updating = {**body, "properties": {**body["properties"], "provisioningState": "Updating"}}
@@ -146,11 +150,13 @@ def new_disk(arm: Arm, path: str, given: Json) -> Json:
         raise ArmError(
             400, "InvalidParameter", "The sandbox makes empty disks: createOption Empty, with a diskSizeGB."
         )
+    chosen = {name: properties[name] for name in CHOSEN if name in properties}
     return {
         "name": id_.name,
         "id": id_.text,
         "type": "Microsoft.Compute/disks",
         "location": given.get("location", operations.location(arm)),
+        **({"zones": given["zones"]} if "zones" in given else {}),
         "sku": {"name": "Standard_LRS", "tier": "Standard"},
         "properties": {
             "creationData": {"createOption": "Empty"},
@@ -162,6 +168,7 @@ def new_disk(arm: Arm, path: str, given: Json) -> Json:
             "diskState": "Unattached",
             "networkAccessPolicy": "AllowAll",
             "publicNetworkAccess": "Enabled",
+            **chosen,
         },
     }
 
