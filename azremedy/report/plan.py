@@ -120,8 +120,9 @@ def changes(one: Step) -> Iterator[Text]:
     body = dict(leaves(one.request.body))
     touched = {expect.path for expect in one.after if expect.target == one.request.id} | body.keys()
     whole = one.request.method == "DELETE" or "" in touched
+    stays = [before for before in one.before if before in one.after and before.view is View.RESOURCE]
     for before in one.before:
-        own = before.target == one.request.id and before.view is View.RESOURCE
+        own = before.target == one.request.id and before.view is View.RESOURCE and before not in stays
         if own and before.test is Test.EQUALS and (whole or before.path in touched):
             yield Text(f"- {condition(before)}", "red")
         elif not (own and before.test is Test.ABSENT and (whole or not before.path)):
@@ -131,7 +132,7 @@ def changes(one: Step) -> Iterator[Text]:
     else:
         yield from (Text(plain(f"+ {path}: {value}"), "green") for path, value in body.items())
     for after in one.after:
-        if body.get(after.path) != after.value or after.test is not Test.EQUALS:
+        if after not in stays and (body.get(after.path) != after.value or after.test is not Test.EQUALS):
             yield Text(f"+ {shown(after, one.request.id)}", "green")
 
 
