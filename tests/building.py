@@ -98,7 +98,11 @@ def vm(name: str = "sql1", **changes: Any) -> Vm:
 
 
 def disk(name: str, size: int, **changes: Any) -> Disk:
-    return replace(Disk(id=disk_id(name), size=size, sku="Premium_LRS", managed_by=vm_id()), **changes)
+    plain = Disk(
+        id=disk_id(name), size=size, sku="Premium_LRS", managed_by=vm_id(), location="westeurope",
+        encryption="EncryptionAtRestWithPlatformKey",
+    )  # fmt: skip
+    return replace(plain, **changes)
 
 
 def attached(name: str, lun: int, size: int | None = None, **changes: Any) -> AttachedDisk:

@@ -81,7 +81,7 @@ def document(ended: Ended) -> Mapping[str, Any]:
 
 FORMLESS = {
     "--apply", "--yes", "--allow", "--severity", "--now", "--lift-subscription-locks", "--keep-unlocked",
-    "--confirm", "--delete-collection", "--exclude-lun",
+    "--confirm", "--delete-collection", "--exclude-lun", "--attach-disks",
 }  # fmt: skip
 
 
@@ -241,6 +241,19 @@ def test_a_plan_of_another_subscription_or_cloud_is_refused(
         (["--apply", "-s", "demo", "--as", "az"], "--as means nothing with --apply"),
         (["-s", "demo", "--exclude-lun", "sql1"], "is not of the form VM:LUN=REASON"),
         (["-s", "demo", "--exclude-lun", "sql1:0= "], "is not of the form VM:LUN=REASON"),
+        (["-s", "demo", "--attach-disks", "sql1"], "is not of the form VM:LUN"),
+        (["-s", "demo", "--attach-disks", "sql1:0=why"], "is not of the form VM:LUN"),
+        (
+            [
+                "-s",
+                "demo",
+                "--attach-disks",
+                "Archive1:0",
+                "--exclude-lun",
+                "/subscriptions/x/archive1:00=why",
+            ],
+            "archive1:0 is named by --attach-disks and by --exclude-lun",
+        ),
         (["-s", "demo", "--vm", "sql9"], "No VM 'sql9' is there"),
         (["-s", "demo", "--playbook", "restore-point-locks"], "Did you mean 'restore-point-lock'?"),
         (["--apply", "-s", "demo", *LIMIT, "--yes"], "--yes is not enough: name it with --confirm web2"),
@@ -258,11 +271,29 @@ def test_what_must_not_run_is_refused_in_one_sentence(
     assert written(sandbox) == []
 
 
+def test_a_disk_that_is_named_and_fits_nothing_is_said(run: Fix) -> None:
+    named = ("--attach-disks", "archive1:0", "--attach-disks", "archive1:7", "--exclude-lun", "sql1:0=why")
+    ended = run("fix", "-s", "demo", "--playbook", "disk-size", *GUARDED, *named, "-o", "json")
+
+    assert ended.code == 0
+    assert ended.err.splitlines() == [
+        "azremedy: --attach-disks archive1:7 fits no disk that is found to be too large: nothing is done for it",
+        "azremedy: --exclude-lun sql1:0 fits a finding that is only info: nothing is done for it",
+    ]
+    assert len(document(ended)["groups"]) == 1
+
+
 def test_flags_that_stand_in_the_plan_mean_nothing_beside_it(run: Fix, tmp_path: Path) -> None:
     kept = tmp_path / "plan.json"
     run("fix", "-s", "demo", *LOCKS, *GUARDED, "--save", kept)
 
-    for flags in (GUARDED, ("--vm", "sql1"), ("--delete-collection", "sql1"), ("--keep-unlocked",)):
+    for flags in (
+        GUARDED,
+        ("--vm", "sql1"),
+        ("--attach-disks", "sql1:0"),
+        ("--delete-collection", "sql1"),
+        ("--keep-unlocked",),
+    ):
         ended = run("fix", "--apply", "--plan", kept, "--yes", *flags)
         assert ended.code == 2
         assert "means nothing with --plan" in ended.err

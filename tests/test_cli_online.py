@@ -25,7 +25,7 @@ NO_FORM = {
     ("sandbox", "--estate"),
     ("rollback", "--yes"),
     ("rollback", "--allow"),
-    *(("fix", f"--{flag}") for flag in (*UNSAFE, "delete-collection", "exclude-lun")),
+    *(("fix", f"--{flag}") for flag in (*UNSAFE, "delete-collection", "exclude-lun", "attach-disks")),
 }
 """Options without an environment form: another command's word for something else, or what must be asked for aloud."""
 

@@ -13,11 +13,12 @@ import msgspec
 import pytest
 
 from azremedy import saved
+from azremedy.arm import ArmId
 from azremedy.azure import ArmReader, ClientSecret, find_cloud, open_reader, subscriptions
-from azremedy.collect import Reading, collect
+from azremedy.collect import Reading, collect, decode
 from azremedy.playbook import Severity, load
 from azremedy.points import service_collections
-from azremedy.resources import Read
+from azremedy.resources import Disk, Read
 from azremedy.sandbox import Sandbox, Throttle, embedded, generate, planted
 from azremedy.sandbox.answers import Answer, Call
 from azremedy.scan import Scan, evaluate, needs
@@ -459,6 +460,43 @@ def test_other_properties_that_are_null_or_missing_are_no_error(
     assert estate.unread == ()
     assert getattr(estate, field)
     assert evaluate(estate, PLAYBOOKS).protected > 0
+
+
+def test_a_disk_tells_of_what_kind_it_is_and_the_vm_how_it_is_cached() -> None:
+    group = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute"
+    told = decode.disk(
+        {
+            "id": f"{group}/disks/data1",
+            "location": "westeurope",
+            "extendedLocation": {"name": "attatlanta1", "type": "EdgeZone"},
+            "zones": ["2"],
+            "sku": {"name": "StandardSSD_ZRS", "tier": "Standard"},
+            "properties": {
+                "encryption": {
+                    "type": "EncryptionAtRestWithCustomerKey",
+                    "diskEncryptionSetId": f"{group}/diskEncryptionSets/cmk",
+                },
+                "networkAccessPolicy": "AllowPrivate",
+                "publicNetworkAccess": "Disabled",
+                "diskAccessId": f"{group}/diskAccesses/access",
+            },
+        }
+    )
+
+    assert told == Disk(
+        id=ArmId(f"{group}/disks/data1"),
+        sku="StandardSSD_ZRS",
+        location="westeurope",
+        extended_location="attatlanta1",
+        zones=("2",),
+        encryption="EncryptionAtRestWithCustomerKey",
+        encryption_set=ArmId(f"{group}/diskEncryptionSets/cmk"),
+        network_access="AllowPrivate",
+        public_access="Disabled",
+        disk_access=ArmId(f"{group}/diskAccesses/access"),
+    )
+    assert decode.disk({"id": "/d", "properties": {"encryption": 5}, "zones": None}) == Disk(ArmId("/d"))
+    assert decode.attached({"lun": 3, "name": "data1", "caching": "ReadOnly"}).caching == "ReadOnly"
 
 
 def test_enum_values_nobody_knows_are_kept_as_text(sandbox: Sandbox) -> None:

@@ -112,7 +112,7 @@ wrong = (
     RouteTable(ArmId(f"{vm_id('rt')}"), (Route("default", "0.0.0.0/0", "VirtualAppliance"),)),
     *machine("big1", disks=(attached("big", 0), attached("big2", 1)), code="UserErrorUnsupportedDiskSize"),
     disk("big", 70000),
-    disk("big2", 70000),
+    disk("big2", 70000, managed_by=vm_id("big1")),
     *machine("silent1"),
     view("silent1", agent_version="Unknown", agent=NOT_READY),
     *machine("old1"),
@@ -146,6 +146,7 @@ hostile = estate(
 
 EVERYTHING: dict[str, Any] = {
     "exclude_luns": {("big1", 0): "scratch"},
+    "attach_disks": frozenset({("big1", 1)}),
     "resume_protection": frozenset({"stopped1"}),
 }
 WORLDS = [
@@ -246,8 +247,18 @@ ALLOWED = {
     "microsoft.compute/restorepointcollections/restorepoints": {"DELETE"},
     "microsoft.compute/virtualmachines/extensions": {"DELETE"},
     "microsoft.compute/virtualmachines": {
-        f"POST {action}" for action in ("reapply", "restart", "redeploy", "start", "deallocate", "powerOff")
+        f"POST {action}"
+        for action in (
+            "reapply",
+            "restart",
+            "redeploy",
+            "start",
+            "deallocate",
+            "powerOff",
+            "attachDetachDataDisks",
+        )
     },
+    "microsoft.compute/disks": {"PUT"},
     "microsoft.network/networksecuritygroups/securityrules": {"PUT", "DELETE"},
     ITEM: {"PUT", "POST backup"},
 }
@@ -267,6 +278,9 @@ def things(read: Estate, of: ArmId) -> Iterator[ArmId]:
                 assert held.source == of
                 yield held.id
                 yield from (lock.id for lock in read.locks_over(held.id))
+    for large in read.disks:
+        if large.managed_by == of:
+            yield from (ArmId(f"{large.id}-part{number}") for number in range(1, 33))
     for wire in read.nics:
         if wire.vm == of and wire.nsg:
             yield wire.nsg

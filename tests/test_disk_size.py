@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -28,10 +29,10 @@ from building import (
 
 from azremedy.arm import Request
 from azremedy.estate import Estate
-from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Step, steps
+from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Irreversible, Step, steps
 from azremedy.plan import Test as Check
 from azremedy.playbook import Severity
-from azremedy.resources import AttachedDisk, Exclusion
+from azremedy.resources import AttachedDisk, Exclusion, Read, Unread
 
 PLAYBOOK = "disk-size"
 UNSUPPORTED = "UserErrorUnsupportedDiskSize"
@@ -348,3 +349,289 @@ def test_leaves_it_to_a_person_where(
 
     assert reason in made.reason
     assert made.allow is allow
+
+
+ATTACH = "attachDetachDataDisks"
+large = estate(*with_disk(2048), failed, failed_job(UNSUPPORTED))
+
+
+def beside(*disks: tuple[str, int], **changes: Any) -> Choices:
+    """Guarded choices that ask for smaller disks beside these, sql1's LUN 0 where none is named."""
+    return replace(GUARDED, attach_disks=frozenset(disks or {("sql1", 0)}), **changes)
+
+
+def hung(lun: int) -> str:
+    return f"properties.storageProfile.dataDisks.[lun={lun}].managedDisk.id"
+
+
+def part(number: int, of: str = "data1") -> Any:
+    return disk_id(f"{of}-part{number}")
+
+
+THERE = (
+    Expect(vm_id(), hung(0), Check.EQUALS, str(disk_id("data1"))),
+    Expect(disk_id("data1"), "managedBy", Check.EQUALS, str(vm_id())),
+)
+
+
+def made(number: int) -> Step:
+    return Step(
+        summary=f"make the empty disk 'data1-part{number}' of 683 GiB, like 'data1'",
+        request=Request(
+            "PUT",
+            part(number),
+            body={
+                "location": "westeurope",
+                "sku": {"name": "Premium_LRS"},
+                "properties": {
+                    "creationData": {"createOption": "Empty"},
+                    "diskSizeGB": 683,
+                    "encryption": {"type": "EncryptionAtRestWithPlatformKey"},
+                },
+            },
+        ),
+        before=(Expect(part(number), "", Check.ABSENT), *THERE),
+        after=(
+            Expect(part(number), "properties.provisioningState", Check.EQUALS, "Succeeded"),
+            Expect(part(number), "properties.diskSizeGB", Check.EQUALS, 683),
+        ),
+        undo=Irreversible(
+            "it may hold data by then: once it is detached and looked at, a person may delete it"
+        ),
+        within=timedelta(minutes=10),
+        fix_class=FixClass.GUARDED,
+        changes_vm=vm_id(),
+    )
+
+
+def test_attaches_as_many_equal_smaller_disks_as_keep_the_limit_and_leaves_the_rest_to_people() -> None:
+    cure = cured(PLAYBOOK, large, beside())
+    parts = range(1, 4)
+    disks = [{"diskId": str(part(one)), "lun": one, "caching": "None"} for one in parts]
+    named = "disk 'data1-part1' (LUN 1), disk 'data1-part2' (LUN 2), disk 'data1-part3' (LUN 3)"
+
+    assert cure.nodes == (
+        *map(made, parts),
+        Step(
+            summary=f"attach to VM sql1: {named}",
+            request=Request("POST", vm_id(), ATTACH, {"dataDisksToAttach": disks}),
+            before=(
+                *THERE,
+                *(Expect(vm_id(), hung(one), Check.ABSENT) for one in parts),
+                *(Expect(part(one), "properties.diskState", Check.EQUALS, "Unattached") for one in parts),
+            ),
+            after=(
+                *THERE,
+                *(Expect(vm_id(), hung(one), Check.EQUALS, str(part(one))) for one in parts),
+                *(Expect(part(one), "managedBy", Check.EQUALS, str(vm_id())) for one in parts),
+                Expect(vm_id(), "properties.provisioningState", Check.EQUALS, "Succeeded"),
+            ),
+            undo=Request(
+                "POST", vm_id(), ATTACH, {"dataDisksToDetach": [{"diskId": str(part(one))} for one in parts]}
+            ),
+            within=timedelta(minutes=15),
+            fix_class=FixClass.GUARDED,
+            changes_vm=vm_id(),
+        ),
+    )
+    assert cure.afterwards == (
+        f"copy the data of disk 'data1' (LUN 0), in the guest of VM sql1, to: {named}",
+        "check the copy, and let whatever uses disk 'data1' use the new ones",
+        "detach disk 'data1' from VM sql1, and keep it until a backup of the new ones has completed",
+    )
+    assert {right for step in steps(*cure.nodes) for right in step.permissions} == {
+        "Microsoft.Compute/disks/write",
+        "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action",
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "encrypted", "sizes"),
+    [
+        pytest.param(1024, False, [512, 512], id="one GiB over"),
+        pytest.param(2046, False, [1023, 1023], id="twice the limit"),
+        pytest.param(2047, False, [683, 683, 683], id="one GiB over twice the limit"),
+        pytest.param(32768, False, [16384, 16384], id="over the limit that is printed"),
+        pytest.param(8193, True, [2731, 2731, 2731], id="over that of encrypted disks"),
+    ],
+)
+def test_the_parts_hold_it_and_none_is_over_the_limit(size: int, encrypted: bool, sizes: list[int]) -> None:
+    read = estate(*with_disk(size, encrypted_in_guest=encrypted), failed, failed_job(UNSUPPORTED))
+    *puts, _ = steps(*cured(PLAYBOOK, read, beside()).nodes)
+    limit = found(PLAYBOOK, read)[0].evidence.limit
+
+    assert [put.request.body["properties"]["diskSizeGB"] for put in puts] == sizes
+    assert sum(sizes) >= size
+    assert max(sizes) <= limit
+
+
+def test_the_new_disks_are_of_the_old_ones_kind() -> None:
+    kept = disk_id("cmk")
+    machine = vm(disks=(attached("data1", 0, caching="ReadOnly"),))
+    old = disk(
+        "data1", 2046, sku="StandardSSD_ZRS", location="northeurope", zones=("2",), encryption_set=kept,
+        encryption="EncryptionAtRestWithCustomerKey", network_access="AllowPrivate", public_access="Disabled",
+        disk_access=disk_id("access"), data_access_auth="None",
+    )  # fmt: skip
+    put, _, post = steps(
+        *cured(PLAYBOOK, estate(machine, old, failed, failed_job(UNSUPPORTED)), beside()).nodes
+    )
+
+    assert put.request.body == {
+        "location": "northeurope",
+        "zones": ["2"],
+        "sku": {"name": "StandardSSD_ZRS"},
+        "properties": {
+            "creationData": {"createOption": "Empty"},
+            "diskSizeGB": 1023,
+            "encryption": {"type": "EncryptionAtRestWithCustomerKey", "diskEncryptionSetId": str(kept)},
+            "networkAccessPolicy": "AllowPrivate",
+            "publicNetworkAccess": "Disabled",
+            "diskAccessId": str(disk_id("access")),
+        },
+    }
+    assert {one["caching"] for one in post.request.body["dataDisksToAttach"]} == {"ReadOnly"}
+
+
+def test_two_disks_of_a_vm_are_attached_to_in_one_write_on_luns_of_their_own() -> None:
+    machine = vm(disks=(attached("a", 0), attached("b", 2), attached("c", 3)))
+    read = estate(machine, disk("a", 2046), disk("b", 2046), disk("c", 2046), failed, failed_job(UNSUPPORTED))
+    cure, rest = sorted(
+        plans(PLAYBOOK, read, beside(("sql1", 0), (vm_id().key, 2))), key=lambda one: isinstance(one, ByHand)
+    )
+
+    assert isinstance(cure, Cure)
+    *_, post = steps(*cure.nodes)
+    hanging = [
+        (one["diskId"].rpartition("/")[2], one["lun"]) for one in post.request.body["dataDisksToAttach"]
+    ]
+    assert hanging == [("a-part1", 1), ("a-part2", 4), ("b-part1", 5), ("b-part2", 6)]
+    assert len(cure.afterwards) == 6
+    assert isinstance(rest, ByHand)
+    assert "--attach-disks sql1:3" in rest.reason
+
+
+def test_no_lun_is_taken_that_backups_leave_out_and_a_list_of_those_they_take_is_to_be_added_to() -> None:
+    leaving = replace(failed, exclusion=excluded(1, 3))
+    taking = replace(failed, exclusion=Exclusion((0,), inclusion=True))
+    one, other = (
+        cured(PLAYBOOK, estate(*with_disk(2046), item, failed_job(UNSUPPORTED)), beside())
+        for item in (leaving, taking)
+    )
+
+    assert "(LUN 2), disk 'data1-part2' (LUN 4)" in list(steps(*one.nodes))[-1].summary
+    assert not any("limited to" in line for line in one.afterwards)
+    assert other.afterwards[2] == "add to the LUNs that the backups of VM sql1 are limited to: 1, 2"
+
+
+def test_a_disk_that_is_encrypted_in_the_guest_is_not_copied_to_plain_ones() -> None:
+    read = estate(*with_disk(4097, encrypted_in_guest=True), item())
+
+    assert cured(PLAYBOOK, read, beside()).afterwards[0] == (
+        "encrypt in the guest, as disk 'data1' is (Azure Disk Encryption): disk 'data1-part1' (LUN 1),"
+        " disk 'data1-part2' (LUN 2)"
+    )
+
+
+@pytest.mark.parametrize("name", ["d", "x" * 80, f"{'y' * 70}._.-abc", f"a{'-' * 75}bcde"])
+def test_the_new_names_are_legal(name: str) -> None:
+    read = estate(vm(disks=(attached(name, 0),)), disk(name, 2048), failed, failed_job(UNSUPPORTED))
+    *puts, _ = steps(*cured(PLAYBOOK, read, beside()).nodes)
+
+    for put in puts:
+        assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,78}[A-Za-z0-9_]", put.request.id.name)
+        assert put.request.id.group == disk_id(name).group
+
+
+def crowd(number: int) -> tuple[AttachedDisk, ...]:
+    return (attached("data1", 0), *(attached(f"d{one}", one, 8) for one in range(1, number)))
+
+
+GAP = Unread(Read.DISKS, vm_id(), "ARM refused", 403, "AuthorizationFailed")
+
+
+def facing(*resources: Any, **changes: Any) -> Estate:
+    """VM sql1 with the disk data1 on LUN 0, as changed, and others."""
+    machine = changes.pop("machine", vm(disks=(attached("data1", 0),)))
+    old = disk("data1", changes.pop("size", 2048), **changes)
+    return estate(machine, old, failed, failed_job(UNSUPPORTED), *resources)
+
+
+@pytest.mark.parametrize(
+    ("read", "reason"),
+    [
+        pytest.param(facing(max_shares=2), "shared disk", id="it is shared"),
+        pytest.param(facing(sku="UltraSSD_LRS"), "UltraSSD_LRS needs settings", id="it is an Ultra Disk"),
+        pytest.param(facing(sku="PremiumV2_LRS"), "PremiumV2_LRS needs", id="it is a Premium SSD v2"),
+        pytest.param(facing(sku=None), "of the kind unknown", id="its kind is not known"),
+        pytest.param(facing(location=""), "where it lies", id="its place is not known"),
+        pytest.param(facing(extended_location="attatlanta1"), "edge zone", id="it is in an edge zone"),
+        pytest.param(facing(data_access_auth="AzureActiveDirectory"), "Entra", id="it is under Entra"),
+        pytest.param(
+            facing(machine=vm(disks=(attached("data1", 0, write_accelerated=True),))),
+            "Write Accelerator",
+            id="it is write accelerated",
+        ),
+        pytest.param(
+            facing(machine=vm(disks=(attached("data1", 0),), provisioning_state="Failed")),
+            "provisioning state is Failed",
+            id="the VM failed",
+        ),
+        pytest.param(facing(managed_by=vm_id("sql2")), "not proven", id="it says that it hangs on another VM"),
+        pytest.param(facing(managed_by=None), "not proven", id="it says that it hangs on none"),
+        pytest.param(
+            estate(vm(disks=(attached("data1", 0, 2048),)), failed, failed_job(UNSUPPORTED)),
+            "not proven",
+            id="the disk itself is not there",
+        ),
+        pytest.param(facing(GAP), "not all disks of the subscription could be read", id="not all disks were read"),
+        pytest.param(
+            replace(facing(), reads=frozenset(Read) - {Read.DISKS}), "not asked for", id="no disks were read"
+        ),
+        pytest.param(facing(machine=vm(disks=crowd(30))), "with 32 data disks at most", id="the VM is full"),
+        pytest.param(facing(size=32767), "it takes 33 more disks", id="it takes too many"),
+        pytest.param(
+            replace(facing(), items=(replace(failed, exclusion=excluded(*range(1, 62))),)),
+            "not as many free LUNs",
+            id="no LUN is free that is backed up",
+        ),
+        pytest.param(facing(disk("data1-part2", 8, managed_by=None)), "or delete them if empty", id="a name is taken"),
+        pytest.param(
+            facing(*(disk(f"data1-part{one}", 683) for one in (1, 2, 3))),
+            "smaller disks hang beside it: 'data1-part1', 'data1-part2', 'data1-part3'; copy its data",
+            id="they were attached before",
+        ),
+        pytest.param(
+            estate(vm(disks=(attached("a", 0, 2048, disk=None),)), failed, failed_job(UNSUPPORTED)),
+            "unmanaged",
+            id="it is unmanaged",
+        ),
+    ],
+)  # fmt: skip
+def test_attaches_nothing_and_says_why_where(read: Estate, reason: str) -> None:
+    assert reason in left(PLAYBOOK, read, beside()).reason
+
+
+def test_a_vm_with_room_for_as_many_as_it_takes_gets_them() -> None:
+    assert len(cured(PLAYBOOK, facing(machine=vm(disks=crowd(29))), beside()).nodes) == 4
+
+
+def test_a_disk_that_is_named_for_both_cures_gets_none() -> None:
+    both = replace(beside(), exclude_luns={(vm_id().key, 0): "scratch"})
+
+    assert "named both" in left(PLAYBOOK, large, both).reason
+
+
+def test_smaller_disks_are_attached_only_where_guarded_is_admitted() -> None:
+    made = left(PLAYBOOK, large, replace(beside(), allow=frozenset({FixClass.SAFE})))
+
+    assert (made.reason, made.allow) == ("its cure needs --allow guarded", FixClass.GUARDED)
+
+
+def test_the_os_disk_and_disks_that_are_not_named_get_none_beside_them() -> None:
+    system = AttachedDisk(lun=None, name="os", disk=disk_id("os"), size=2048)
+    read = estate(vm(disks=(system,)), disk("os", 2048), failed, failed_job(UNSUPPORTED))
+
+    assert "the OS disk" in left(PLAYBOOK, read, beside()).reason
+    for choices in (beside(("sql1", 1)), beside(("sql2", 0))):
+        assert "--attach-disks sql1:0" in left(PLAYBOOK, large, choices).reason

@@ -52,6 +52,7 @@ CHOICES = Choices(
     lift_subscription_locks=True,
     delete_collection=frozenset({"sql1"}),
     exclude_luns={("sql1", 3): "copied elsewhere"},
+    attach_disks=frozenset({("sql1", 4), ("/subscriptions/x/sql2", 0)}),
     power="off",
     resume_protection=frozenset({"sql2"}),
 )
@@ -103,7 +104,8 @@ NODES: tuple[Node, ...] = (
 
 
 def group(*nodes: Node, id_: str = "ab12", playbook: str = "restore-point-lock") -> Group:
-    return Group(id_, (Cure(playbook, (SQL1,), ("f1",), nodes, relief="until Friday"),), nodes)
+    cure = Cure(playbook, (SQL1,), ("f1",), nodes, relief="until Friday", afterwards=("copy", "check"))
+    return Group(id_, (cure,), nodes)
 
 
 WHOLE = group(*NODES)
@@ -160,6 +162,12 @@ def test_what_was_asked_and_chosen_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (file.asked, file.choices) == (ASKED, CHOICES)
     assert (file.created, file.expires) == (NOW, NOW + timedelta(hours=24))
     planfile.check(file, PLACE, NOW + timedelta(hours=23, minutes=59))
+
+
+def test_what_is_left_to_people_stands_in_the_file_in_order() -> None:
+    [made] = document()["groups"]
+
+    assert made["afterwards"] == ["copy", "check"]
 
 
 def members(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -53,6 +53,7 @@ def test_disks() -> None:
 
     assert (disks[0].size, disks[0].sku, disks[0].managed_by) == (1023, "Standard_LRS", None)
     assert any(disk.managed_by is not None for disk in disks)
+    assert {disk.location for disk in disks} >= {"southcentralus"}
 
 
 def test_network_interfaces() -> None:

@@ -150,6 +150,31 @@ def test_rungs_say_that_the_rest_may_not_be_needed_and_a_lock_that_it_stays_off(
     assert not [line for line in kept if line.startswith("put back once")]
 
 
+def test_what_stays_as_it_is_is_a_condition_and_no_change() -> None:
+    steady = Expect(RULE, "properties.access", Check.EQUALS, "Allow")
+    lines = [
+        line.strip()
+        for line in shown(replace(allow, before=(*allow.before, steady), after=(*allow.after, steady)))
+    ]
+
+    assert [line for line in lines if "properties.access" in line] == ["only while properties.access: Allow"]
+
+
+def test_what_is_left_to_people_comes_last_and_in_order() -> None:
+    cure = Cure("disk-size", (SQL1,), ("f1",), (allow,), afterwards=("copy it", f"check {HOSTILE}"))
+    groups = (Group("ab12", (cure,), (allow,)),)
+    lines = text(Plan(groups, ()), Context("prod", NOW, timedelta(hours=4)), width=300).splitlines()
+    said = [line.strip() for line in lines[lines.index("  then, by hand, without which it is not cured:") :]]
+    commands = az.text(groups).splitlines()
+
+    assert said[1] == "1. copy it"
+    assert said[2].startswith("2. check ")
+    assert "\x1b" not in said[2]
+    assert said[3:] == ["", "1 write (1 guarded) on 1 VM"]
+    assert commands[-4:-2] == ["# then, by hand, without which it is not cured:", "#   1. copy it"]
+    assert all(line.startswith(("#", "az ")) for line in commands if line)
+
+
 def test_what_is_left_and_what_more_could_be_done_are_counted() -> None:
     left = (
         ByHand("disk-size", SQL1, "f1", "too large"),

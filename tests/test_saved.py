@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ WHOLE = estate(
     nic(),
     nsg(rule("Deny", "Internet")),
     subnet(),
-    disk("data", 2048),
+    disk("data", 2048, zones=("1",), encryption_set=ArmId("/des"), disk_access=ArmId("/access")),
     policy("hourly", per_day=4.0),
     RouteTable(ArmId("/r"), (Route("default", "0.0.0.0/0", "VirtualAppliance", "10.0.0.4"),)),
     Unread(Read.VIEW, ArmId("/v"), "no", 403, "AuthorizationFailed"),
@@ -52,6 +53,26 @@ def test_what_is_saved_is_loaded_again_to_the_last_field(tmp_path: Path) -> None
 
     assert saved.load(path) == WHOLE
     assert saved.dump(saved.load(path)) == path.read_bytes()
+
+
+def test_an_estate_that_was_saved_before_disks_told_where_they_lie_is_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "estate.json"
+    whole = json.loads(saved.dump(estate(vm(), disk("data", 2048))))
+    for one in whole["estate"]["disks"]:
+        for name in NEW:
+            del one[name]
+    for machine in whole["estate"]["vms"]:
+        for one in machine["disks"]:
+            del one["caching"]
+    path.write_text(json.dumps(whole))
+
+    assert saved.load(path).disks == (disk("data", 2048, location="", encryption=None),)
+
+
+NEW = (
+    "location", "extended_location", "zones", "encryption", "encryption_set", "network_access", "public_access",
+    "disk_access",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(

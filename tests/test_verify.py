@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from building import SUBSCRIPTION, estate, vm_id
 
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
-from azremedy.plan import Cure, FixClass, Group
+from azremedy.plan import Cure, Done, FixClass, Group, Irreversible, Outcome, Step
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, fingerprint
 from azremedy.resources import Read, Unread
 from azremedy.scan import Diagnosis
@@ -88,3 +89,43 @@ def test_relief_says_until_when_and_a_gap_what_it_is() -> None:
 def test_only_what_was_to_be_cured_gets_a_verdict() -> None:
     assert verify([], [WORSE], estate(), []) == ()
     assert len(verify([group()], [WORSE, OTHER], estate(), [])) == 1
+
+
+MAKE, ATTACH = (
+    Step("do", Request("POST", SQL1, action), (), (), Irreversible("a test"), timedelta(), FixClass.GUARDED)
+    for action in ("make", "attach")
+)
+HALF = Group(
+    "g1",
+    (Cure("one", (SQL1,), (WORSE.fingerprint,), (MAKE, ATTACH), afterwards=("copy it", "check it")),),
+    (),
+)
+
+
+def ended(*outcomes: Outcome) -> list[Done]:
+    return [Done("g1", step, outcome) for step, outcome in zip((MAKE, ATTACH), outcomes, strict=False)]
+
+
+@pytest.mark.parametrize("again", [WORSE, LIGHTER])
+def test_what_people_have_to_finish_is_still_there_with_what_they_do(again: Diagnosis) -> None:
+    done = ended(Outcome.APPLIED, Outcome.APPLIED)
+    [said] = verify([HALF], [WORSE], estate(), [again], done=done)
+
+    assert (said.verdict, said.reason) == (
+        Verdict.STILL_THERE,
+        "by hand now: (1) copy it; (2) check it",
+    )
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        pytest.param([], id="nothing was done"),
+        pytest.param(ended(Outcome.APPLIED), id="not all was done"),
+        pytest.param(ended(Outcome.APPLIED, Outcome.UNCONFIRMED), id="it was not seen"),
+    ],
+)
+def test_people_are_asked_to_finish_only_what_was_begun_as_planned(done: list[Done]) -> None:
+    [said] = verify([HALF], [WORSE], estate(), [WORSE], done=done)
+
+    assert (said.verdict, said.reason) == (Verdict.STILL_THERE, "it is broken")

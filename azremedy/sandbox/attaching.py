@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 VERB: Final = "attachdetachdatadisks"
 LUNS: Final = range(64)
+SECONDS: Final = 10
 
 
 def change(arm: Arm, call: Call) -> Answer:
@@ -34,9 +35,7 @@ def change(arm: Arm, call: Call) -> Answer:
     machines.attach_state(arm, vm, one.vm)
     before = provisioning_of(one.vm).state
     machines.show(arm, vm, machines.provisioned(one, "Updating"))
-    id_ = operations.begin(
-        arm, call, "compute", writes.SECONDS["disk"], done, target=vm, vm=vm, before=before
-    )
+    id_ = operations.begin(arm, call, "compute", SECONDS, done, target=vm, vm=vm, before=before)
     return operations.accepted(arm, call, id_)
 
 
