@@ -14,7 +14,7 @@ from commands import Ended, azremedy
 from jsonschema import Draft202012Validator
 from matrix import SCENES, Stage, staged
 
-from azremedy.apply import ArmClock, missing, rollback
+from azremedy.apply import ArmClock, expect, missing, rollback
 from azremedy.arm import ArmId, Request
 from azremedy.azure import ClientSecret, find_cloud, open_writer
 from azremedy.cli.looking import look
@@ -135,6 +135,15 @@ def test_an_attach_whose_answer_was_lost_is_found_by_reading_and_not_sent_again(
     assert [one.outcome for one in done] == [A, A, A]
     assert list(hanging(stage)) == [0, 1, 2]
     assert sum("attachDetach" in one.path for one in stage.sandbox.requests) == 1
+
+
+def test_only_what_was_otherwise_before_tells_that_a_post_was_carried_out(stage: Stage) -> None:
+    attach = stage.steps[-1]
+    still = tuple(one for one in attach.after if one in attach.before)
+
+    assert len(still) == 2
+    assert expect.telling(attach)
+    assert not expect.telling(replace(attach, after=still))
 
 
 def test_a_detach_whose_answer_was_lost_is_found_by_reading(stage: Stage) -> None:

@@ -616,6 +616,16 @@ def test_a_vm_with_room_for_as_many_as_it_takes_gets_them() -> None:
     assert len(cured(PLAYBOOK, facing(machine=vm(disks=crowd(29))), beside()).nodes) == 4
 
 
+def test_the_last_room_goes_to_one_of_two_disks() -> None:
+    machine = vm(disks=(*crowd(29), attached("data2", 29)))
+    read = facing(disk("data2", 1024), machine=machine, size=1024)
+    one, other = plans(PLAYBOOK, read, beside(("sql1", 0), ("sql1", 29)))
+
+    assert sorted((isinstance(one, Cure), isinstance(other, Cure))) == [False, True]
+    [refused] = (said.reason for said in (one, other) if isinstance(said, ByHand))
+    assert refused == "it takes 2 more disks, and a VM is backed up with 32 data disks at most"
+
+
 def test_a_disk_that_is_named_for_both_cures_gets_none() -> None:
     both = replace(beside(), exclude_luns={(vm_id().key, 0): "scratch"})
 
