@@ -36,6 +36,7 @@ from azremedy.resources import (
     Unread,
     Vault,
     Vm,
+    VmSizes,
 )
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Estate:
     recovery_points: tuple[RecoveryPoints, ...] = ()
     service_tags: tuple[ServiceTags, ...] = ()
     admin_rules: tuple[AdminRules, ...] = ()
+    vm_sizes: tuple[VmSizes, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     @cached_property
@@ -177,6 +179,14 @@ class Estate:
     def tags(self) -> Mapping[str, tuple[str, ...]]:
         """Names of service tags by region, its name in lower case without blanks."""
         return {held.location.lower().replace(" ", ""): held.names for held in self.service_tags}
+
+    @cached_property
+    def sizes(self) -> Mapping[str, Mapping[str, int]]:
+        """Data disks that a VM takes by region, its name in lower case without blanks, and lower-cased size."""
+        return {
+            held.location.lower().replace(" ", ""): {one.name.lower(): one.data_disks for one in held.sizes}
+            for held in self.vm_sizes
+        }
 
     @cached_property
     def admin(self) -> Mapping[ArmId, tuple[Rule, ...]]:

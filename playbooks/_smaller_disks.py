@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from azremedy import limits
+from azremedy import addresses, limits
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, group
 from azremedy.plan import ByHand, Choices, Cure
@@ -124,13 +124,25 @@ def divided(
     names = [part_of(old.disk.id, one) for one in range(1, number + 1)]
     if there := [estate.disk[one] for one in names if one in estate.disk]:
         return already(vm, old.attached, there)
-    if len(data_disks(vm)) + len(taken) + number > limits.DATA_DISKS.value:
-        return f"it takes {number} more disks, and a VM is backed up with {limits.DATA_DISKS} at most"
+    if why := crowded(estate, vm, number, len(data_disks(vm)) + len(taken) + number):
+        return why
     luns = free(estate, vm, taken)[:number]
     if len(luns) < number:
         return f"it takes {number} more disks, and there are not as many free LUNs that are backed up"
     parts = (Part(one, lun, size) for one, lun in zip(names, luns, strict=True))
     return replace(old, parts=tuple(parts))
+
+
+def crowded(estate: Estate, vm: Vm, number: int, total: int) -> str | None:
+    """Return why a VM cannot have `number` more data disks, which would be `total`, if it cannot."""
+    most = estate.sizes.get(addresses.plain(vm.location), {}).get((vm.size or "").lower())
+    if total > limits.DATA_DISKS.value:
+        return f"it takes {number} more disks, and a VM is backed up with {limits.DATA_DISKS} at most"
+    if most is None:
+        return f"how many data disks a VM of the size {vm.size or 'unknown'} takes is not known"
+    if total > most:
+        return f"it takes {number} more disks, and a VM of the size {vm.size} takes {most} in all: resize it first"
+    return None
 
 
 def part_of(old: ArmId, number: int) -> ArmId:

@@ -156,5 +156,5 @@ PLAYBOOK = Playbook(
     detect=detect,
     about=__doc__ or "",
     plan=plan,
-    plan_needs=frozenset({Read.LOCKS}),
+    plan_needs=frozenset({Read.LOCKS, Read.VM_SIZES}),
 )

@@ -41,6 +41,8 @@ from azremedy.resources import (
     Unread,
     Vault,
     Vm,
+    VmSize,
+    VmSizes,
 )
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -86,6 +88,7 @@ def vm(name: str = "sql1", **changes: Any) -> Vm:
     machine = Vm(
         id=id_,
         location="westeurope",
+        size="Standard_E16s_v5",
         os="Windows",
         vm_id=f"guid-of-{name}",
         provisioning_state="Succeeded",
@@ -300,6 +303,7 @@ FIELDS = {
     AdminRules: "admin_rules",
     Unread: "unread",
     Vault: "vaults",
+    VmSizes: "vm_sizes",
 }
 
 
@@ -307,7 +311,7 @@ def estate(*resources: Any, power: str = "running", **changes: Any) -> Estate:
     """
     An estate of these resources, in any order.
 
-    Each VM has the power state `power` unless one is given, the vault and the policy `daily` are there, and a VM is
+    Each VM has the power state `power` unless one is given, the vault, the policy `daily` and the VM's size are there, and a VM is
     not implied by its item: `estate(item())` is an item whose VM is gone.
     """
     sorted_in: dict[str, list[Any]] = {field: [] for field in (*FIELDS.values(), "route_tables")}
@@ -321,6 +325,8 @@ def estate(*resources: Any, power: str = "running", **changes: Any) -> Estate:
         sorted_in["policies"].append(policy())
     if not sorted_in["vaults"]:
         sorted_in["vaults"].append(Vault(VAULT, "westeurope"))
+    if not sorted_in["vm_sizes"]:
+        sorted_in["vm_sizes"].append(sizes(Standard_E16s_v5=32))
     return Estate(
         **{
             "subscription": Subscription(ArmId(SUBSCRIPTION), "test"),
@@ -330,6 +336,11 @@ def estate(*resources: Any, power: str = "running", **changes: Any) -> Estate:
             **changes,
         }
     )
+
+
+def sizes(location: str = "westeurope", **disks: int) -> VmSizes:
+    """The sizes of a region, and how many data disks a VM of each takes."""
+    return VmSizes(location, tuple(VmSize(name, most) for name, most in disks.items()))
 
 
 def excluded(*luns: int) -> Exclusion:

@@ -197,6 +197,14 @@ def test_a_read_only_lock_of_the_group_is_lifted_around_it(tmp_path: Path) -> No
         assert stage.wrong() == []
 
 
+def test_nothing_is_planned_for_a_vm_too_small_for_what_it_takes(tmp_path: Path) -> None:
+    disks = [{"lun": lun, "size": 40960 if lun == 0 else 32} for lun in range(3)]
+    vms = [{**SCENE.estate["vms"][0], "disks": disks}]
+    small = replace(SCENE, estate={**SCENE.estate, "vms": vms})
+    with pytest.raises(AssertionError, match="takes 4 in all: resize it first"), staged(small, tmp_path):
+        pass
+
+
 def test_it_goes_by_the_rights_at_the_group_where_there_is_no_disk_yet(tmp_path: Path) -> None:
     roles = [{"role": "Virtual Machine Contributor", "scope": "shop/archive1"}]
     described = {**SCENE.estate, "identities": [{**READER, "roles": roles}]}

@@ -37,13 +37,14 @@ from azremedy.resources import Read, RecoveryPoint, Rule, Tier
 
 NETWORK = str(subnet_id()).partition("/subnets/")[0]
 ADMIN = f"{NETWORK}/listNetworkManagerEffectiveSecurityAdminRules"
+SIZES = f"{SUBSCRIPTION}/providers/Microsoft.Compute/locations/westeurope/vmSizes"
 TAGS = f"{SUBSCRIPTION}/providers/Microsoft.Network/locations/westeurope/serviceTags"
 POINTS = f"{item().id}/recoveryPoints"
 LOCKS = f"{SUBSCRIPTION}/providers/Microsoft.Authorization/locks"
-EGRESS, LIMIT = load()["storage-egress"], load()["restore-point-limit"]
+EGRESS, LIMIT, DISKS = (load()[name] for name in ("storage-egress", "restore-point-limit", "disk-size"))
 ASKED_FOR = EGRESS.needs | LIMIT.needs
 
-sick = estate(vm(), failed_item(), nic(), subnet(), reads=ASKED_FOR)
+sick = estate(vm(), failed_item(), nic(), subnet(), reads=ASKED_FOR, vm_sizes=())
 
 
 @pytest.fixture
@@ -280,6 +281,29 @@ def test_service_tags_that_cannot_be_read_are_unread(server: Server, reader: Arm
 
     assert got.tags == {}
     assert [gap.read for gap in got.unread] == [Read.SERVICE_TAGS]
+
+
+def test_sizes_of_vms_are_read_once_for_their_region(server: Server, reader: ArmReader) -> None:
+    told = [
+        {"name": "Standard_D2s_v5", "numberOfCores": 2, "maxDataDiskCount": 4},
+        {"name": "Standard_X"},
+        {"maxDataDiskCount": 8},
+    ]
+    server.on(SIZES, Answer({"value": told}))
+    two = replace(sick, vms=(vm(), vm("web1", location="West Europe")))
+    reading = read_for_cures(reader, two, [(DISKS, finding(one.id)) for one in two.vms])
+
+    assert reading.calls == {Read.LOCKS: 1, Read.VM_SIZES: 1}
+    assert reading.estate.sizes == {"westeurope": {"standard_d2s_v5": 4}}
+    assert reading.estate.unread == ()
+
+
+def test_sizes_of_vms_that_cannot_be_read_are_unread(server: Server, reader: ArmReader) -> None:
+    server.on(SIZES, Answer({"values": []}))
+    got = read(reader, sick, DISKS).estate
+
+    assert got.sizes == {}
+    assert [gap.read for gap in got.unread] == [Read.VM_SIZES]
 
 
 def test_a_location_that_is_no_name_is_not_asked_for(server: Server, reader: ArmReader) -> None:

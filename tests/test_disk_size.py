@@ -22,6 +22,7 @@ from building import (
     item,
     left,
     plans,
+    sizes,
     undecided,
     vm,
     vm_id,
@@ -589,6 +590,19 @@ def facing(*resources: Any, **changes: Any) -> Estate:
             replace(facing(), reads=frozenset(Read) - {Read.DISKS}), "not asked for", id="no disks were read"
         ),
         pytest.param(facing(machine=vm(disks=crowd(30))), "with 32 data disks at most", id="the VM is full"),
+        pytest.param(
+            facing(sizes(Standard_E16s_v5=3)),
+            "it takes 3 more disks, and a VM of the size Standard_E16s_v5 takes 3 in all",
+            id="the VM is too small",
+        ),
+        pytest.param(
+            facing(sizes("northeurope", Standard_E16s_v5=32)),
+            "how many data disks a VM of the size Standard_E16s_v5 takes is not known",
+            id="the sizes of its region were not read",
+        ),
+        pytest.param(
+            facing(machine=vm(disks=(attached("data1", 0),), size=None)), "of the size unknown", id="its size is not told"
+        ),
         pytest.param(facing(size=32767), "it takes 33 more disks", id="it takes too many"),
         pytest.param(
             replace(facing(), items=(replace(failed, exclusion=excluded(*range(1, 62))),)),
@@ -610,6 +624,12 @@ def facing(*resources: Any, **changes: Any) -> Estate:
 )  # fmt: skip
 def test_attaches_nothing_and_says_why_where(read: Estate, reason: str) -> None:
     assert reason in left(PLAYBOOK, read, beside()).reason
+
+
+def test_the_size_of_a_vm_is_looked_up_without_case_and_blanks() -> None:
+    machine = vm(disks=(attached("data1", 0),), size="standard_e16S_V5", location="West Europe")
+
+    assert len(cured(PLAYBOOK, facing(sizes(Standard_E16s_v5=4), machine=machine), beside()).nodes) == 4
 
 
 def test_a_vm_with_room_for_as_many_as_it_takes_gets_them() -> None:

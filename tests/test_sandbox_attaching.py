@@ -126,6 +126,24 @@ def test_it_is_refused_whole_and_in_azures_words(azure: Lab) -> None:
         change(azure, fine, name="sql9")
 
 
+def test_a_vm_takes_no_more_disks_than_its_size_says(azure: Lab) -> None:
+    sizes = {
+        one.name: one.max_data_disk_count for one in azure.compute.virtual_machine_sizes.list("westeurope")
+    }
+    size = azure.compute.virtual_machines.get("shop", "sql1").hardware_profile.vm_size
+    disks = [str(made(azure, f"d{one}").id) for one in range(4)]
+    coming = [DataDisksToAttach(disk_id=one, lun=lun) for lun, one in enumerate(disks, 1)]
+
+    assert (size, sizes[size]) == ("Standard_D2s_v5", 4)
+    assert refused(azure, *coming) == (
+        409,
+        "OperationNotAllowed",
+        "The maximum number of data disks allowed to be attached to a VM of this size is 4.",
+    )
+    change(azure, *coming[:3]).result()
+    assert luns(azure) == [0, 1, 2, 3]
+
+
 def test_a_second_change_waits_for_the_first(azure: Lab) -> None:
     one, two = (str(made(azure, name).id) for name in ("one", "two"))
     running = change(azure, DataDisksToAttach(disk_id=one, lun=1))

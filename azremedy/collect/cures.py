@@ -1,5 +1,5 @@
 """
-What cures ask for beyond a scan, for the VMs found and for no other: recovery points, service tags, admin rules.
+What cures ask for beyond a scan, for the VMs found and for no other: recovery points, service tags, admin rules, sizes.
 
 The rules of Azure Virtual Network Manager are asked of a virtual network, by a POST that only reads (SDK); where the
 network is not there or no manager ever came to it, ARM answers 404, which means none. An interface carries the rules
@@ -9,7 +9,7 @@ missing, or an open file recovery closed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -53,10 +53,12 @@ def read_for_cures(
             more = sweep.everything(estate.subscription, frozenset(missing), estate.lookback)
             more = {FIELDS[read]: more[FIELDS[read]] for read in missing}
         points = recovery_points(sweep, estate, wanted.get(Read.RECOVERY_POINTS, set()))
-        tags = service_tags(sweep, estate, wanted.get(Read.SERVICE_TAGS, set()))
+        tags = of_regions(sweep, estate, wanted.get(Read.SERVICE_TAGS, set()), sources.service_tags)
+        sizes = of_regions(sweep, estate, wanted.get(Read.VM_SIZES, set()), sources.vm_sizes)
         rules = admin_rules(sweep, reader, estate, wanted.get(Read.ADMIN_RULES, set()))
         more["recovery_points"] = tuple(sorted(answers(points), key=lambda held: held.item))
         more["service_tags"] = tuple(sorted(answers(tags), key=lambda held: held.location))
+        more["vm_sizes"] = tuple(sorted(answers(sizes), key=lambda held: held.location))
         more["admin_rules"] = tuple(
             AdminRules(nic.id, told)
             for nic, asked in sorted(rules, key=lambda pair: pair[0].id)
@@ -79,11 +81,13 @@ def recovery_points(sweep: Sweep, estate: Estate, vms: set[ArmId]) -> list[Futur
     return [sweep.lists.submit(whole, one.item) for one in estate.protected if one.id in vms]
 
 
-def service_tags(sweep: Sweep, estate: Estate, vms: set[ArmId]) -> list[Future[Any]]:
-    """Start reading the service tags of these VMs' regions, once each."""
+def of_regions(
+    sweep: Sweep, estate: Estate, vms: set[ArmId], source: Callable[[ArmId, str], sources.Single]
+) -> list[Future[Any]]:
+    """Start reading this of these VMs' regions, once each."""
     regions = {addresses.plain(vm.location) for vm in estate.vms if vm.id in vms}
     places = sorted(region for region in regions if region.isalnum())
-    return [sweep.submit(sources.service_tags(estate.subscription.id, region)) for region in places]
+    return [sweep.submit(source(estate.subscription.id, region)) for region in places]
 
 
 def admin_rules(

@@ -25,6 +25,8 @@ from azremedy.resources import (
     Status,
     Subnet,
     Vm,
+    VmSize,
+    VmSizes,
 )
 
 
@@ -63,6 +65,7 @@ def vm(body: Json) -> Vm:
     return Vm(
         id=id_,
         location=text(body.get("location")) or "",
+        size=text(record(properties.get("hardwareProfile")).get("vmSize")),
         os=text(os_disk.get("osType")) or operating_system(os_profile),
         vm_id=text(properties.get("vmId")),
         provisioning_state=state,
@@ -349,6 +352,16 @@ def service_tags(region: str, body: Json) -> ServiceTags:
     if not isinstance(values, list):
         raise MalformedError("a list of service tags without its values")
     return ServiceTags(region, tuple(name for one in records(values) if (name := text(one.get("name")))))
+
+
+def vm_sizes(region: str, body: Json) -> VmSizes:
+    """The sizes of VMs of a region; of one that does not say how many data disks it takes nothing is known."""
+    sizes = (
+        VmSize(name, most)
+        for one in records(told(record(body), "value", "a list of sizes"))
+        if (name := text(one.get("name"))) and (most := number(one.get("maxDataDiskCount"))) is not None
+    )
+    return VmSizes(region, tuple(sizes))
 
 
 def admin_rule(body: Json) -> Rule:

@@ -134,3 +134,10 @@ def service_tags(subscription: ArmId, region: str) -> Single:
         query,
         lambda body: decode.service_tags(region, body),
     )
+
+
+def vm_sizes(subscription: ArmId, region: str) -> Single:
+    """The sizes of VMs of a region, its name without blanks."""
+    place = ArmId(f"{subscription}/providers/Microsoft.Compute/locations/{region}")
+    query = {"api-version": COMPUTE}
+    return Single(Read.VM_SIZES, place, f"{place}/vmSizes", query, lambda body: decode.vm_sizes(region, body))

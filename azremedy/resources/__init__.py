@@ -31,6 +31,8 @@ from azremedy.resources.compute import (
     RestorePoints,
     Status,
     Vm,
+    VmSize,
+    VmSizes,
 )
 from azremedy.resources.network import (
     AdminRules,
@@ -81,4 +83,6 @@ __all__ = [
     "Unread",
     "Vault",
     "Vm",
+    "VmSize",
+    "VmSizes",
 ]

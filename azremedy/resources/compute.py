@@ -30,6 +30,7 @@ class Vm:
 
     id: ArmId
     location: str
+    size: str | None = None
     os: str | None = None
     vm_id: str | None = None
     provisioning_state: str | None = None
@@ -127,6 +128,22 @@ class Disk:
     network_access: str | None = None
     public_access: str | None = None
     disk_access: ArmId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VmSize:
+    """A size of VMs, such as `Standard_D2s_v5`, and how many data disks one takes."""
+
+    name: str
+    data_disks: int
+
+
+@dataclass(frozen=True, slots=True)
+class VmSizes:
+    """The sizes of VMs that a region has."""
+
+    location: str
+    sizes: tuple[VmSize, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

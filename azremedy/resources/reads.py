@@ -31,6 +31,7 @@ class Read(StrEnum):
     RECOVERY_POINTS = "recovery points"
     SERVICE_TAGS = "service tags"
     ADMIN_RULES = "security admin rules"
+    VM_SIZES = "virtual machine sizes"
 
 
 @dataclass(frozen=True, slots=True)

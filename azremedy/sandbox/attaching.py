@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from azremedy.sandbox import machines, operations, writes
+from azremedy.sandbox import machines, operations, sizes, writes
 from azremedy.sandbox.answers import ArmError, not_found
 from azremedy.sandbox.compute import provisioning_of
 from azremedy.sandbox.events import effect
@@ -81,6 +81,13 @@ def attached(arm: Arm, model: Json, kept: list[Json], coming: list[Json]) -> lis
             )
         wanted = {**disk, "lun": lun, "managedDisk": {"id": disk["diskId"]}}
         disks.append(writes.attached(arm, model, wanted))
+    most = sizes.most(model["properties"]["hardwareProfile"]["vmSize"])
+    if coming and len(disks) > most:
+        raise ArmError(
+            409,
+            "OperationNotAllowed",
+            f"The maximum number of data disks allowed to be attached to a VM of this size is {most}.",
+        )
     return disks
 
 

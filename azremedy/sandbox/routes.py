@@ -22,6 +22,7 @@ from azremedy.sandbox import (
     protection,
     rights,
     rules,
+    sizes,
     views,
     writes,
 )
@@ -369,6 +370,7 @@ SPECIAL: Final[Mapping[str, Callable[[Arm, Call], Answer]]] = {
     f"{VAULT}/backupprotecteditems": items,
     JOB: jobs,
     f"{NETWORK}/locations/servicetags": service_tags,
+    f"{COMPUTE}/locations/vmsizes": read_only(sizes.listed),
     "microsoft.recoveryservices/locations/backupstatus": backup_status,
 }
 
