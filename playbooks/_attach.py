@@ -15,7 +15,7 @@ from datetime import timedelta
 from azremedy.arm import ArmId, Json, Request
 from azremedy.estate import Estate
 from azremedy.plan import Expect, FixClass, Irreversible, Step, Test
-from azremedy.resources import AttachedDisk, Disk
+from azremedy.resources import Disk
 
 from ._cures import gone, shows
 
@@ -33,10 +33,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A disk that is too large, as the VM names it and as it is itself, and the new ones beside it."""
+    """A disk that is too large, its LUN and how it is cached, and the new ones beside it."""
 
-    attached: AttachedDisk
     disk: Disk
+    lun: int
+    caching: str
     parts: tuple[Part, ...]
 
 
@@ -85,10 +86,7 @@ def text(id_: ArmId | None) -> str | None:
 def attach(vm: ArmId, made: Sequence[Replaced]) -> Step:
     """Return the write that attaches the new disks and touches no other; its way back detaches them alone."""
     parts = [(one, part) for one in made for part in one.parts]
-    disks = [
-        {"diskId": str(part.id), "lun": part.lun, "caching": one.attached.caching or "None"}
-        for one, part in parts
-    ]
+    disks = [{"diskId": str(part.id), "lun": part.lun, "caching": one.caching} for one, part in parts]
     still = tuple(expect for one in made for expect in hangs(vm, one))
     return Step(
         summary=f"attach to VM {vm.name}: {places(part for _, part in parts)}",
@@ -124,8 +122,7 @@ def hangs(vm: ArmId, old: Replaced) -> tuple[Expect, Expect]:
 
     Once a person has detached it, the new ones are in use: this makes the way back stale.
     """
-    lun = old.attached.lun or 0
-    return shows(vm, at(lun), str(old.disk.id)), shows(old.disk.id, "managedBy", str(vm))
+    return shows(vm, at(old.lun), str(old.disk.id)), shows(old.disk.id, "managedBy", str(vm))
 
 
 def places(parts: Iterable[Part]) -> str:
@@ -137,7 +134,7 @@ def afterwards(estate: Estate, vm: ArmId, one: Replaced) -> Iterator[str]:
     old, new = f"disk '{one.disk.id.name}'", places(one.parts)
     if one.disk.encrypted_in_guest:
         yield f"encrypt in the guest, as {old} is (Azure Disk Encryption): {new}"
-    yield f"copy the data of {old} (LUN {one.attached.lun}), in the guest of VM {vm.name}, to: {new}"
+    yield f"copy the data of {old} (LUN {one.lun}), in the guest of VM {vm.name}, to: {new}"
     yield f"check the copy, and let whatever uses {old} use the new ones"
     if any(item.exclusion and item.exclusion.inclusion for item in estate.items_of.get(vm, ())):
         luns = ", ".join(str(part.lun) for part in one.parts)

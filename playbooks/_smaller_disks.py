@@ -81,7 +81,8 @@ def replaced(
     attached = next((one for one in vm.disks if one.disk == finding.resource), None) if vm else None
     if vm is None or disk is None or attached is None or attached.lun is None or disk.managed_by != vm.id:
         return "it is not proven that this disk hangs on this VM: look at both, and scan again"
-    return unfit(vm, attached, disk) or divided(estate, vm, Replaced(attached, disk, ()), finding, taken)
+    old = Replaced(disk, attached.lun, attached.caching or "None", ())
+    return unfit(vm, attached, disk) or divided(estate, vm, old, finding, taken)
 
 
 def unread(estate: Estate) -> str | None:
@@ -123,7 +124,7 @@ def divided(
     size = -(-finding.evidence.size // number)
     names = [part_of(old.disk.id, one) for one in range(1, number + 1)]
     if there := [estate.disk[one] for one in names if one in estate.disk]:
-        return already(vm, old.attached, there)
+        return already(vm, old.disk, there)
     if why := crowded(estate, vm, number, len(data_disks(vm)) + len(taken) + number):
         return why
     luns = free(estate, vm, taken)[:number]
@@ -152,13 +153,11 @@ def part_of(old: ArmId, number: int) -> ArmId:
     return ArmId(f"{old.text.rpartition('/')[0]}/{name}{tail}")
 
 
-def already(vm: Vm, old: AttachedDisk, there: Sequence[Disk]) -> str:
+def already(vm: Vm, old: Disk, there: Sequence[Disk]) -> str:
     """Return what is left to do where smaller disks were made before."""
     names = ", ".join(f"'{one.id.name}'" for one in there)
     if all(one.managed_by == vm.id for one in there):
-        return (
-            f"smaller disks hang beside it: {names}; copy its data to them, check, then detach '{old.name}'"
-        )
+        return f"smaller disks hang beside it: {names}; copy its data to them, check, then detach '{old.id.name}'"
     return f"disks of the names that its parts would have are there: {names}; attach them, or delete them if empty"
 
 

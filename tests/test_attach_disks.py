@@ -83,6 +83,17 @@ def test_disks_are_made_and_attached_and_the_finding_stays_with_what_people_do_n
     assert ["smaller disks hang beside it" in one.reason for one in again.plan.by_hand] == [True]
 
 
+def test_the_journal_keeps_of_the_vm_only_what_was_looked_for(stage: Stage) -> None:
+    carry_out(stage)
+    run = stage.journal
+    assert run is not None
+    [attached] = [one for one in run.entries if one.step.request.method == "POST"]
+
+    assert set(attached.body) == {"values"}
+    assert "azureadmin" in json.dumps(stage.at_rest()[vm_of(stage).key])
+    assert "azureadmin" not in stage.file.read_text(encoding="utf-8")
+
+
 def asked() -> Asked:
     return Asked(playbooks=(SCENE.playbook,), deep=True)
 
