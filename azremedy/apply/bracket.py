@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from azremedy.apply import expect
+from azremedy.apply import expect, shell
 from azremedy.apply.addresses import quoted, version
 from azremedy.apply.attempt import Attempt, Task, attempt, noted
 from azremedy.apply.keep import writable
@@ -201,15 +200,6 @@ def wider_read_only(reader: Reader, lock: ArmId) -> ArmId | None:
 
 
 def command(lock: ArmId, body: Json) -> str:
-    """Return the `az` command that creates a lock with this level and these notes, quoted for a POSIX shell."""
+    """Return the `az` command that makes a lock again as this body shows it, quoted for bash."""
     properties = body.get("properties") or {}
-    words = ["az", "lock", "create", "--name", lock.name, "--lock-type", properties.get("level") or ""]
-    group = lock.group
-    if lock.scope.type:
-        words += ["--resource", str(lock.scope)]
-    elif group:
-        words += ["--resource-group", group.name]
-    words += ["--subscription", lock.subscription or ""]
-    if notes := properties.get("notes"):
-        words += ["--notes", notes]
-    return "".join(c if c.isprintable() else "\ufffd" for c in shlex.join(words))
+    return shell.lock(lock, properties.get("level") or "", properties.get("notes"), properties.get("owners"))

@@ -1,17 +1,16 @@
-"""A plan as commands of `az`, for who would rather send them by hand; quoted for a POSIX shell."""
+"""A plan as commands of `az`, for who would rather send them by hand; quoted for bash."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
-from azremedy.apply.addresses import version
+from azremedy.apply import shell
 from azremedy.arm import Request, resolved
 from azremedy.plan import Bracket, Group, Ladder, Node, Restore, Step
 from azremedy.report.plain import plain
 from azremedy.report.plan import afterwards, conditions, way_back
-from azremedy.report.shell import quoted
 
 LOCK = "microsoft.authorization/locks"
 VM = "microsoft.compute/virtualmachines"
@@ -74,26 +73,15 @@ def bracket(one: Bracket, now: datetime) -> Iterator[str]:
 def command(request: Request, now: datetime) -> str:
     """Return the command that sends a request."""
     verb = VERBS.get((request.method, request.id.type, request.action))
-    if verb:
-        return f"az {verb} --ids {quoted(request.id.text)}"
-    url = f"{request.address}?api-version={version(request.id)}"
-    body = resolved(request.body, lambda: now)
-    given = [] if body is None else ["--body", quoted(json.dumps(body))]
-    return " ".join(["az rest --method", request.method.lower(), "--url", quoted(url), *given])
+    sent = replace(request, body=resolved(request.body, lambda: now))
+    return shell.of_ids(verb, sent) if verb else shell.rest(sent)
 
 
 def relock(lifted: Step) -> str:
     """Return the command that puts a lock back as the plan saw it."""
-    lock, scope = lifted.request.id, lifted.request.id.scope
+    lock = lifted.request.id
     held = {expect.path.rpartition(".")[2]: expect.value for expect in lifted.before if expect.target == lock}
-    words = ["az lock create --name", quoted(lock.name), "--lock-type", quoted(str(held.get("level")))]
-    if held.get("notes"):
-        words += ["--notes", quoted(str(held["notes"]))]
-    if scope.type:
-        words += ["--resource", quoted(scope.text)]
-    elif scope.group:
-        words += ["--resource-group", quoted(scope.name)]
-    return " ".join([*words, "--subscription", quoted(str(lock.subscription))])
+    return shell.lock(lock, str(held.get("level")), held.get("notes"))
 
 
 def comment(said: str) -> str:

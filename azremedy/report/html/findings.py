@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from azremedy.apply.shell import word as quoted
 from azremedy.arm import ArmId
 from azremedy.report.html.dryrun import group_of
-from azremedy.report.shell import quoted
 
 SEVERITIES = ("blocking", "corroborated", "suspected", "info")
 """From worst to mildest, as `schemas/scan.json` has them."""
