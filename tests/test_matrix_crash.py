@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from matrix import SEED, Scene, Stage, scenes, staged
+from matrix import SEED, wrong
+from scenes import SCENES, Scene, each
+from staging import Stage, staged
 
 from azremedy.arm import Accepted, Json, Look, Request, Writer
 
@@ -131,11 +133,11 @@ def lost(scene: Scene, chosen: Sequence[Point], folder: Path) -> list[str]:
             if not killed(stage, point) and point.call == "send":
                 said.append(f"{point}: the write did not come up")
             stage.resume()
-            said += [f"{point}: {wrong}" for wrong in stage.wrong(carried_out="kill")]
+            said += [f"{point}: {one}" for one in wrong(stage, carried_out="kill")]
     return said
 
 
-@scenes
+@each(*SCENES)
 def test_nothing_is_lost_when_the_process_dies_at_a_write(scene: Scene, tmp_path: Path) -> None:
     all_ = points(undisturbed(scene, tmp_path / "clean"))
     writes = [one for one in all_ if one.call == "send"]
@@ -147,7 +149,7 @@ def test_nothing_is_lost_when_the_process_dies_at_a_write(scene: Scene, tmp_path
 
 @pytest.mark.matrix
 @pytest.mark.timeout(3600)
-@scenes
+@each(*SCENES)
 def test_nothing_is_lost_wherever_the_process_dies(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

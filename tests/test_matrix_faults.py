@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from matrix import SEED, WAYS, Scene, Spot, key, scenes, staged
+from matrix import SEED, WAYS, Spot, key, spots_of, wrong
+from scenes import SCENES, Scene, each
+from staging import staged
 
 from azremedy.errors import AzremedyError
 from azremedy.plan import Outcome
@@ -30,9 +32,9 @@ def undisturbed(scene: Scene, folder: Path) -> list[Spot]:
     with staged(scene, folder) as stage:
         with stage.session.writer() as writer:
             done = stage.carry_out(writer).done
-        spots = stage.spots()
+        spots = spots_of(stage)
         assert {one.outcome for one in done} <= WELL
-        assert stage.wrong() == []
+        assert wrong(stage) == []
         assert not scene.lasting or stage.verdicts() <= BETTER
     return spots
 
@@ -47,11 +49,11 @@ def disturbed(scene: Scene, spot: Spot, way: str, folder: Path) -> Iterator[str]
                 done = stage.carry_out(writer).done
         except AzremedyError:
             pass  # one clear sentence is a fair end
-        if spot.writes and spot not in stage.spots():
+        if spot.writes and spot not in spots_of(stage):
             yield "the write did not come up"
         stage.sandbox.faults = []
         stage.resume()
-        yield from stage.wrong(carried_out=way)
+        yield from wrong(stage, carried_out=way)
         confirmed = {key(one.step.request) for one in stage.entries if one.state == "confirmed"}
         for one in done or ():
             if one.outcome is Outcome.APPLIED and key(one.step.request) not in confirmed:
@@ -83,7 +85,7 @@ def lost(scene: Scene, chosen: Sequence[Case], folder: Path) -> list[str]:
         return [said for of_one in pool.map(run, range(len(chosen))) for said in of_one]
 
 
-@scenes
+@each(*SCENES)
 def test_nothing_is_lost_when_a_write_goes_wrong(scene: Scene, tmp_path: Path) -> None:
     chosen = sample(scene, undisturbed(scene, tmp_path / "clean"))
 
@@ -92,7 +94,7 @@ def test_nothing_is_lost_when_a_write_goes_wrong(scene: Scene, tmp_path: Path) -
 
 @pytest.mark.matrix
 @pytest.mark.timeout(3600)
-@scenes
+@each(*SCENES)
 def test_nothing_is_lost_whichever_request_goes_wrong(
     scene: Scene, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,168 @@
+"""Small estates with one thing wrong, the playbook that cures each, and what a user admits for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pytest
+
+from azremedy.plan import Choices, FixClass
+
+GUARDED: Final = frozenset({FixClass.SAFE, FixClass.GUARDED})
+DESTRUCTIVE: Final = GUARDED | {FixClass.DESTRUCTIVE}
+ADMITTED: Final = Choices(allow=GUARDED)
+NOTES: Final = 'Ask the operations desk; don\'t "just" remove it'
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """An estate with one thing wrong, the playbook that cures it, and what is admitted for that."""
+
+    id: str
+    playbook: str
+    estate: Mapping[str, Any]
+    choices: Choices = ADMITTED
+    lasting: bool = True
+    """Whether the finding is gone, or lighter, once the cure is over."""
+
+    @property
+    def vms(self) -> tuple[str, ...]:
+        return tuple(one["name"] for one in self.estate["vms"])
+
+
+def vm(name: str, failed: str, *, hours: int = 56, **members: Any) -> dict[str, Any]:
+    """Describe a protected VM whose last backup failed with this code; one completed so many hours ago."""
+    backup = {
+        "vault": "vault", "policy": "daily", "completed": hours, "failed": {"code": failed, "hours_ago": 8},
+        **members.pop("backup", {}),
+    }  # fmt: skip
+    return {"name": name, "group": "shop", "backup": backup, **members}
+
+
+def estate(*vms: Mapping[str, Any], locks: Sequence[Any] = ()) -> dict[str, Any]:
+    """Describe an estate of these VMs, one of whose NSGs lets nothing out."""
+    return {
+        "vaults": [{"name": "vault", "group": "backup", "policies": [{"name": "daily"}]}],
+        "nsgs": [{"name": "closed", "rules": [
+            {"name": "deny", "access": "Deny", "priority": 200, "to": "Internet"}
+        ]}],
+        "vnets": [{"name": "vnet", "subnets": [{"name": "servers", "prefix": "10.0.0.0/22"}]}],
+        "locks": list(locks),
+        "lock_lag": {"lifted": 5, "placed": 2},
+        "vms": list(vms),
+    }  # fmt: skip
+
+
+def lock(scope: str, level: str = "CanNotDelete", name: str = "Keep It") -> dict[str, str]:
+    return {"name": name, "scope": scope, "level": level, "notes": NOTES}
+
+
+LIMIT: Final = "UserErrorRpCollectionLimitReached"
+POINTS_LOCK: Final = lock("AzureBackupRG_westeurope_1")
+
+
+def full(name: str) -> dict[str, Any]:
+    """Describe a VM whose points have come to the limit, in the group that all VMs here share."""
+    return vm(name, LIMIT, hours=32, points={"count": 18, "every": 24, "newest": 32})
+
+
+def closed_in() -> dict[str, Any]:
+    """Describe a VM that has no way to Storage."""
+    nic = {"subnet": "servers", "nsg": "closed"}
+    return vm("web1", "ExtensionSnapshotFailedNoNetwork", os="Linux", nic=nic)
+
+
+def shut_down() -> dict[str, Any]:
+    """Describe a VM that was shut down from inside."""
+    return vm("print1", "UserErrorVmNotInDesirableState", hours=32, power="stopped")
+
+
+SCENES: Final = (
+    Scene("a lock on the points", "restore-point-lock", estate(full("sql1"), locks=[POINTS_LOCK])),
+    Scene(
+        "a lock on the points of three VMs", "restore-point-lock",
+        estate(full("sql1"), full("sql2"), full("sql3"), locks=[POINTS_LOCK]),
+    ),
+    Scene(
+        "a lock on the points of two VMs, one at a time", "restore-point-lock",
+        estate(full("sql1"), full("sql2"), locks=[POINTS_LOCK]),
+        replace(ADMITTED, bracket_size=1),
+    ),
+    Scene(
+        "two locks on the points", "restore-point-lock",
+        estate(full("sql1"), locks=[lock("AzureBackupRG_westeurope_1", "ReadOnly", "Outer"), POINTS_LOCK]),
+        lasting=False,
+    ),
+    Scene(
+        "a point too many under a lock", "restore-point-lock",
+        estate(full("sql1"), locks=[POINTS_LOCK]),
+        Choices(allow=DESTRUCTIVE),
+    ),
+    Scene(
+        "an agent that comes back after a restart", "agent-unresponsive",
+        estate(vm(
+            "dc1", "UserErrorGuestAgentStatusUnavailable", agent={"state": "not-ready", "back_after": "restart"}
+        )),
+    ),
+    Scene(
+        "a VM that failed", "vm-provisioning",
+        estate(vm(
+            "files1", "UserErrorVmProvisioningStateFailed", hours=32,
+            provisioning={"state": "Failed", "cured_by": "reapply"},
+        )),
+    ),
+    Scene("no way to Storage", "storage-egress", estate(closed_in())),
+    Scene(
+        "no way to Storage, locked", "storage-egress",
+        estate(closed_in(), locks=[lock("network", "ReadOnly")]),
+    ),
+    Scene(
+        "an extension that failed, locked", "vmsnapshot-extension",
+        estate(
+            vm("app1", "ExtensionOperationFailedForManagedDisks", snapshot={"state": "failed", "listed": True}),
+            locks=[lock("shop")],
+        ),
+    ),
+    Scene(
+        "too many points", "restore-point-limit",
+        estate(vm("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32})),
+        Choices(allow=DESTRUCTIVE),
+    ),
+    Scene(
+        "a disk that is too large", "disk-size",
+        estate(vm(
+            "archive1", "UserErrorUnsupportedDiskSize",
+            disks=[{"lun": 0, "size": 40960, "sku": "StandardSSD_LRS"}],
+        )),
+        Choices(allow=GUARDED, exclude_luns={("archive1", 0): "copied elsewhere"}),
+    ),
+    Scene(
+        "a disk that is too large, and smaller ones beside it", "disk-size",
+        estate(
+            "archive1", "UserErrorUnsupportedDiskSize",
+            disks=[{"lun": 0, "size": 40960, "sku": "StandardSSD_LRS"}],
+        ),
+        Choices(allow=GUARDED, attach_disks=frozenset({("archive1", 0)})),
+        lasting=False,
+    ),
+    Scene(
+        "shut down from inside", "vm-power-state", estate(shut_down()), Choices(allow=GUARDED, power="on")
+    ),
+    Scene(
+        "shut down from inside, for good", "vm-power-state",
+        estate(shut_down()),
+        Choices(allow=GUARDED, power="off"),
+    ),
+    Scene(
+        "protection that was stopped", "protection-state",
+        estate(vm("hr1", LIMIT, backup={"state": "ProtectionStopped", "completed": 900, "failed": None})),
+        Choices(allow=GUARDED, resume_protection=frozenset({"hr1"})),
+    ),
+)  # fmt: skip
+
+
+def each(*chosen: Scene) -> pytest.MarkDecorator:
+    """Have a test run once for each of these scenes."""
+    return pytest.mark.parametrize("scene", [pytest.param(one, id=one.id) for one in chosen])
