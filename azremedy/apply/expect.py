@@ -61,11 +61,17 @@ def unmet(
 
 
 def holds(expect: Expect, read: Json | None, sent: datetime | None = None) -> bool:
-    """Whether a resource as it was read (None: there is none) is as expected."""
+    """
+    Whether a resource as it was read (None: there is none) is as expected.
+
+    An empty list is none: ARM shows it either way.
+    """
     value = at(read, expect.path)
     match expect.test:
         case Test.ABSENT:
-            return value is None
+            return value in (None, [])
+        case Test.EQUALS if expect.value == []:
+            return value in (None, [])
         case Test.EQUALS:
             moment = when(value)
             return same(value, expect.value) or (moment is not None and moment == when(expect.value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from azremedy.apply import expect
@@ -80,6 +80,15 @@ def shows(id_: ArmId, body: Mapping[str, Any] | None) -> tuple[Expect, ...]:
         ),
         *(Expect(id_, f"properties.{name}", Test.ABSENT) for name in sorted(absent)),
     )
+
+
+def says(id_: ArmId, body: Json, path: str = "") -> Iterator[Expect]:
+    """Yield the expectations that a resource is as this body of a PUT says, value by value."""
+    if isinstance(body, Mapping):
+        for name, value in body.items():
+            yield from says(id_, value, f"{path}.{name}" if path else name)
+    else:
+        yield Expect(id_, path, Test.ABSENT if body is None else Test.EQUALS, body)
 
 
 def way_back(step: Step, body: Mapping[str, Any] | None) -> Request | Irreversible:

@@ -11,12 +11,12 @@ from typing import Final, Protocol
 from azremedy.apply import expect
 from azremedy.apply.attempt import FATE_UNKNOWN, INTERRUPTED, Task, adopted, attempt, follow, noted
 from azremedy.apply.bracket import bracketed, close
-from azremedy.apply.keep import shows, way_back
+from azremedy.apply.keep import says, shows, way_back
 from azremedy.apply.means import UNREADABLE, Means
 from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell
 from azremedy.apply.nodes import Place, Walked
 from azremedy.arm import Accepted, ArmId, Json, Reader, Request, Writer
-from azremedy.plan import Bracket, Done, Expect, Irreversible, Node, Outcome, Step, Test, steps
+from azremedy.plan import Bracket, Done, Expect, Irreversible, Node, Outcome, Restore, Step, Test, steps
 
 OPEN: Final = frozenset({"intended", "sent", "unknown"})
 """States of a step of which the journal does not say how it ended."""
@@ -268,8 +268,12 @@ def _left(entry: Entry) -> tuple[Expect, ...]:
 
 def _back(step: Step, request: Request, whole: Json) -> tuple[Expect, ...]:
     """What a way back is to bring about."""
-    if request.method == "DELETE":
-        return (Expect(request.id, "", Test.ABSENT),)
-    if request.id == step.request.id and whole is not None:
-        return shows(request.id, whole)
-    return step.before if request.method != "POST" or expect.telling(step) else ()
+    match request.method:
+        case "DELETE":
+            return (Expect(request.id, "", Test.ABSENT),)
+        case "PUT" if isinstance(step.undo, Restore):
+            return shows(request.id, whole)
+        case "PUT":
+            return tuple(says(request.id, request.body))
+        case _:
+            return step.before if expect.telling(step) else ()

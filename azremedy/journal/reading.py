@@ -128,6 +128,7 @@ def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
                 finished = False  # a rollback goes on where the run had ended
                 entries[key] = _intended(event)
                 outcomes[key] = name
+                finished = False  # a rollback goes on with a run that came to its end
             case _:
                 outcomes[key] = name
                 if key in entries:

@@ -1,0 +1,117 @@
+"""From finding to proof and back: every cure there is, on a sandbox that nobody else touches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from matrix import SERVICE, flat, key, locks, of, written
+from sandboxed import Lab
+from scenes import SCENES, Scene, each
+from staging import SPEED, Snapshot, Stage, staged
+
+from azremedy.arm import Json, Request
+from azremedy.plan import Done, Irreversible, Outcome
+from azremedy.playbook import Severity, load
+
+WELL = {Outcome.APPLIED, Outcome.NOT_NEEDED}
+
+OF_A_BACKUP = frozenset({
+    "lastBackupTime", "lastBackupStatus", "lastRecoveryPoint", "protectionStatus", "healthStatus", "healthDetails",
+})  # fmt: skip
+"""What each backup changes of a protected item."""
+OF_THE_TIME = frozenset({"etag", "time"})
+
+NO_CURE = frozenset({"agent-outdated", "egress-route", "unprotected-vm"})
+"""Playbooks that tell a person what to do."""
+
+
+@each(*(one for one in SCENES if one.lasting))
+def test_a_cause_is_found_shown_cured_proved_and_taken_back(scene: Scene, tmp_path: Path) -> None:
+    with staged(scene, tmp_path) as stage, closing(Lab(stage.sandbox, speed=SPEED)) as lab:
+        assert found(stage) == set(scene.vms)
+        assert written(stage.looked) == []
+        assert stage.sandbox.snapshot() == stage.before
+
+        with stage.session.writer() as writer:
+            applied = stage.carry_out(writer)
+        assert {one.outcome for one in applied.done} <= WELL
+        assert found(stage) == set()
+        assert {name: lab.said(name=name, vault="vault") for name in scene.vms} == dict.fromkeys(
+            scene.vms, "Completed"
+        )
+
+        cured = stage.at_rest()
+        stage.sandbox.clear()
+        back = stage.roll_back()
+        sent = [of(one) for one in written(stage.sandbox.requests) if "/locks/" not in one.path]
+        assert sent == ways_back(applied.done)
+        assert [one.reason for one in back.done if one.outcome is not Outcome.APPLIED] == for_good(
+            applied.done
+        )
+        after = stage.at_rest()
+        assert differ(stage.before, after) == differ(stage.before, cured) - taken_back(applied.done)
+        assert locks(after) == locks(stage.before)
+
+
+def test_every_playbook_that_cures_has_a_scene() -> None:
+    assert {one.playbook for one in SCENES if one.lasting} == load().keys() - NO_CURE
+
+
+def found(stage: Stage) -> set[str]:
+    """Scan, and return the VMs with a cause that a failed job bears out."""
+    return {
+        one.finding.vm.name
+        for one in stage.session.scan().diagnoses
+        if one.finding.severity >= Severity.CORROBORATED
+    }
+
+
+def kept(done: Sequence[Done]) -> list[Done]:
+    """The steps that a rollback looks at, newest first: those that were sent, without locks that are back."""
+    return [
+        one
+        for one in reversed(done)
+        if one.outcome is Outcome.APPLIED and "/locks/" not in one.step.request.id.key
+    ]
+
+
+def ways_back(done: Sequence[Done]) -> list[str]:
+    return [key(one.step.undo) for one in kept(done) if isinstance(one.step.undo, Request)]
+
+
+def for_good(done: Sequence[Done]) -> list[str]:
+    """Why steps cannot be taken back."""
+    return [one.step.undo.reason for one in kept(done) if isinstance(one.step.undo, Irreversible)]
+
+
+def taken_back(done: Sequence[Done]) -> set[str]:
+    """What shows that a step was taken back: its target, or where that is a VM its state."""
+    targets = {one.step.request.id.key for one in kept(done) if isinstance(one.step.undo, Request)}
+    return targets | {f"{one}/instanceview" for one in targets}
+
+
+def differ(before: Snapshot, after: Snapshot) -> set[str]:
+    """Return the ids of what is otherwise, but for what the service makes and removes with each backup."""
+    then, now = flat(before), flat(after)
+    return {
+        one
+        for one in then.keys() | now.keys()
+        if lasting(then.get(one)) != lasting(now.get(one))
+        and ("/protecteditems/" in one or not any(part in one for part in SERVICE))
+    }
+
+
+def lasting(value: Json) -> Json:
+    """Return a value without what backups and time change in it, and without members that say nothing."""
+    match value:
+        case dict():
+            kept = {
+                name: lasting(one) for name, one in value.items() if name not in OF_A_BACKUP | OF_THE_TIME
+            }
+            return {name: one for name, one in kept.items() if one}
+        case list():
+            return list(map(lasting, value))
+        case _:
+            return value
