@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from azremedy import saved
 from azremedy.estate import Estate
+from azremedy.sandbox import Sandbox
 
 SILENT = (
     "AGENT_",
@@ -57,6 +61,51 @@ def azremedy(*arguments: str | Path, **variables: str) -> Ended:
         stdin=subprocess.DEVNULL,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+def variables(sandbox: Sandbox, folder: Path) -> dict[str, str]:
+    """What the environment says of a sandbox, and of a state folder of one's own."""
+    return {
+        "AZREMEDY_CLOUD": sandbox.url,
+        "AZURE_TENANT_ID": sandbox.tenant,
+        "AZURE_CLIENT_ID": sandbox.client_id,
+        "AZURE_CLIENT_SECRET": sandbox.client_secret,
+        "REQUESTS_CA_BUNDLE": str(sandbox.ca),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "LOCALAPPDATA": str(folder / "state"),
+        "HOME": str(folder),
+    }
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The command at work on a sandbox, with a state folder of its own."""
+
+    sandbox: Sandbox
+    folder: Path
+
+    def __call__(self, *arguments: str | Path, **more: str) -> Ended:
+        return azremedy(*arguments, **{**variables(self.sandbox, self.folder), **more})
+
+
+def document(ended: Ended) -> Mapping[str, Any]:
+    """Return the JSON that a command wrote."""
+    found: Mapping[str, Any] = json.loads(ended.out)
+    return found
+
+
+def locks(sandbox: Sandbox) -> dict[str, Any]:
+    held = sandbox.snapshot()
+    return {key: body.get("properties") for key, body in held.items() if "/locks/" in key}
+
+
+def written(sandbox: Sandbox) -> list[str]:
+    """The writes that reached ARM."""
+    return [
+        f"{one.method} {one.path.partition('?')[0]}"
+        for one in sandbox.requests
+        if one.method != "GET" and "/oauth2/" not in one.path and "listNetworkManager" not in one.path
+    ]
 
 
 def keep(estate: Estate, folder: Path, name: str = "estate.json") -> Path:

@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
 import yaml
-from commands import Ended, azremedy, command, environment
+from commands import Desk, Ended, command, document, environment, locks, variables, written
 from jsonschema import Draft202012Validator
 
 from azremedy import planfile
@@ -28,8 +27,6 @@ AGENT = ("--playbook", "agent-unresponsive", "--settle", "1s")
 LIMIT = ("--playbook", "restore-point-limit", "--vm", "web2", "--allow", "destructive")
 posix = pytest.mark.skipif(os.name == "nt", reason="signals are another matter on Windows")
 
-Fix = Callable[..., Ended]
-
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
@@ -37,46 +34,9 @@ def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
         yield running
 
 
-def variables(sandbox: Sandbox, folder: Path) -> dict[str, str]:
-    return {
-        "AZREMEDY_CLOUD": sandbox.url,
-        "AZURE_TENANT_ID": sandbox.tenant,
-        "AZURE_CLIENT_ID": sandbox.client_id,
-        "AZURE_CLIENT_SECRET": sandbox.client_secret,
-        "REQUESTS_CA_BUNDLE": str(sandbox.ca),
-        "XDG_STATE_HOME": str(folder / "state"),
-        "LOCALAPPDATA": str(folder / "state"),
-        "HOME": str(folder),
-    }
-
-
 @pytest.fixture
-def run(sandbox: Sandbox, tmp_path: Path) -> Fix:
-    """Run a command on the sandbox, with a state folder of its own."""
-
-    def on_it(*arguments: str | Path, **more: str) -> Ended:
-        return azremedy(*arguments, **{**variables(sandbox, tmp_path), **more})
-
-    return on_it
-
-
-def locks(sandbox: Sandbox) -> dict[str, Any]:
-    held = sandbox.snapshot()
-    return {key: body.get("properties") for key, body in held.items() if "/locks/" in key}
-
-
-def written(sandbox: Sandbox) -> list[str]:
-    """The writes that reached ARM."""
-    return [
-        f"{one.method} {one.path.partition('?')[0]}"
-        for one in sandbox.requests
-        if one.method != "GET" and "/oauth2/" not in one.path and "listNetworkManager" not in one.path
-    ]
-
-
-def document(ended: Ended) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(ended.out)
-    return found
+def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
+    return Desk(sandbox, tmp_path)
 
 
 FORMLESS = {
@@ -93,7 +53,7 @@ def test_what_makes_a_run_less_careful_has_no_environment_form() -> None:
     assert formless == FORMLESS
 
 
-def test_a_dry_run_shows_each_write_and_sends_none(run: Fix, sandbox: Sandbox) -> None:
+def test_a_dry_run_shows_each_write_and_sends_none(run: Desk, sandbox: Sandbox) -> None:
     before = sandbox.snapshot()
     ended = run("fix", "-s", "demo", *GUARDED)
 
@@ -105,7 +65,7 @@ def test_a_dry_run_shows_each_write_and_sends_none(run: Fix, sandbox: Sandbox) -
     assert sandbox.snapshot() == before
 
 
-def test_a_dry_run_plans_nothing_that_was_not_admitted(run: Fix) -> None:
+def test_a_dry_run_plans_nothing_that_was_not_admitted(run: Desk) -> None:
     made = document(run("fix", "-s", "demo", *LOCKS, "-o", "json"))
 
     assert made["groups"] == []
@@ -113,7 +73,7 @@ def test_a_dry_run_plans_nothing_that_was_not_admitted(run: Fix) -> None:
     assert [one["allow"] for one in made["byHand"]] == ["guarded"]
 
 
-def test_json_yaml_and_the_saved_plan_are_the_document_of_the_schema(run: Fix, tmp_path: Path) -> None:
+def test_json_yaml_and_the_saved_plan_are_the_document_of_the_schema(run: Desk, tmp_path: Path) -> None:
     kept = tmp_path / "plan.json"
     ended = run("fix", "-s", "demo", *GUARDED, "--dry-run", "-o", "json", "--save", kept)
     made = document(ended)
@@ -127,7 +87,7 @@ def test_json_yaml_and_the_saved_plan_are_the_document_of_the_schema(run: Fix, t
     assert run("fix", "-s", "demo", "-o", "none", "--quiet") == Ended(0, "", "")
 
 
-def test_as_az_prints_commands(run: Fix) -> None:
+def test_as_az_prints_commands(run: Desk) -> None:
     ended = run("fix", "-s", "demo", *LOCKS, *GUARDED, "--as", "az")
 
     assert ended.code == 0
@@ -136,7 +96,7 @@ def test_as_az_prints_commands(run: Fix) -> None:
     ]  # fmt: skip
 
 
-def test_a_locked_collection_is_relieved_and_the_lock_is_back(run: Fix, sandbox: Sandbox) -> None:
+def test_a_locked_collection_is_relieved_and_the_lock_is_back(run: Desk, sandbox: Sandbox) -> None:
     before = locks(sandbox)
     ended = run("fix", "-s", "demo", *LOCKS, *GUARDED, "--apply", "--yes", "-o", "json")
     ending = document(ended)
@@ -153,7 +113,7 @@ def test_a_locked_collection_is_relieved_and_the_lock_is_back(run: Fix, sandbox:
     assert [one["severity"] for one in again["findings"]] == ["suspected"]
 
 
-def test_a_silent_agent_is_fixed_and_looked_at_again(run: Fix, sandbox: Sandbox) -> None:
+def test_a_silent_agent_is_fixed_and_looked_at_again(run: Desk, sandbox: Sandbox) -> None:
     ended = run("fix", "-s", "demo", *AGENT, *GUARDED, "--apply", "--yes", "-o", "json")
     ending = document(ended)
 
@@ -170,7 +130,7 @@ def test_a_silent_agent_is_fixed_and_looked_at_again(run: Fix, sandbox: Sandbox)
     assert "stays: reapply VM dc1" in back.out
 
 
-def test_a_saved_plan_is_carried_out_as_it_was_approved(run: Fix, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_saved_plan_is_carried_out_as_it_was_approved(run: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
     kept = tmp_path / "plan.json"
     planned = run("fix", "-s", "demo", *LOCKS, *GUARDED, "--save", kept, "-o", "json")
     ended = run("fix", "--apply", "--plan", kept, "--yes", "-o", "json")
@@ -184,7 +144,9 @@ def test_a_saved_plan_is_carried_out_as_it_was_approved(run: Fix, sandbox: Sandb
     assert [one.lower() for one in written(sandbox)][:2] == [one.lower() for one in steps]
 
 
-def test_a_plan_that_the_world_has_left_behind_is_refused(run: Fix, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_plan_that_the_world_has_left_behind_is_refused(
+    run: Desk, sandbox: Sandbox, tmp_path: Path
+) -> None:
     kept = tmp_path / "plan.json"
     run("fix", "-s", "demo", *LOCKS, *GUARDED, "--save", kept)
     [lock] = [key for key in locks(sandbox) if "keep-everything" in key]
@@ -197,7 +159,7 @@ def test_a_plan_that_the_world_has_left_behind_is_refused(run: Fix, sandbox: San
 
 
 def test_an_altered_plan_is_refused_before_anything_is_read(
-    run: Fix, sandbox: Sandbox, tmp_path: Path
+    run: Desk, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     kept = tmp_path / "plan.json"
     run("fix", "-s", "demo", *LOCKS, *GUARDED, "--save", kept)
@@ -213,7 +175,7 @@ def test_an_altered_plan_is_refused_before_anything_is_read(
 
 
 def test_a_plan_of_another_subscription_or_cloud_is_refused(
-    run: Fix, sandbox: Sandbox, tmp_path: Path
+    run: Desk, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     kept = tmp_path / "plan.json"
     made = document(run("fix", "-s", "demo", *LOCKS, *GUARDED, "-o", "json"))
@@ -261,7 +223,7 @@ def test_a_plan_of_another_subscription_or_cloud_is_refused(
     ],
 )
 def test_what_must_not_run_is_refused_in_one_sentence(
-    arguments: list[str], said: str, run: Fix, sandbox: Sandbox
+    arguments: list[str], said: str, run: Desk, sandbox: Sandbox
 ) -> None:
     ended = run("fix", *arguments)
 
@@ -271,7 +233,7 @@ def test_what_must_not_run_is_refused_in_one_sentence(
     assert written(sandbox) == []
 
 
-def test_a_disk_that_is_named_and_fits_nothing_is_said(run: Fix) -> None:
+def test_a_disk_that_is_named_and_fits_nothing_is_said(run: Desk) -> None:
     named = ("--attach-disks", "archive1:0", "--attach-disks", "archive1:7", "--exclude-lun", "sql1:0=why")
     ended = run("fix", "-s", "demo", "--playbook", "disk-size", *GUARDED, *named, "-o", "json")
 
@@ -283,7 +245,7 @@ def test_a_disk_that_is_named_and_fits_nothing_is_said(run: Fix) -> None:
     assert len(document(ended)["groups"]) == 1
 
 
-def test_flags_that_stand_in_the_plan_mean_nothing_beside_it(run: Fix, tmp_path: Path) -> None:
+def test_flags_that_stand_in_the_plan_mean_nothing_beside_it(run: Desk, tmp_path: Path) -> None:
     kept = tmp_path / "plan.json"
     run("fix", "-s", "demo", *LOCKS, *GUARDED, "--save", kept)
 
@@ -300,7 +262,7 @@ def test_flags_that_stand_in_the_plan_mean_nothing_beside_it(run: Fix, tmp_path:
 
 
 def test_a_build_server_lifts_no_lock_without_a_journal_that_is_kept(
-    run: Fix, sandbox: Sandbox, tmp_path: Path
+    run: Desk, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     lifting = ("fix", "-s", "demo", *LOCKS, *GUARDED, "--apply", "--yes", "-o", "none")
     refused = run(*lifting, CI="true")
@@ -312,7 +274,7 @@ def test_a_build_server_lifts_no_lock_without_a_journal_that_is_kept(
     assert (tmp_path / "run.jsonl").stat().st_size > 0
 
 
-def test_what_was_named_may_be_destroyed(run: Fix) -> None:
+def test_what_was_named_may_be_destroyed(run: Desk) -> None:
     named = ("--yes", "--confirm", "WEB2", "-o", "json")
     ended = run("fix", "-s", "demo", *LIMIT, *GUARDED, "--apply", *named)
     ending = document(ended)
@@ -324,7 +286,7 @@ def test_what_was_named_may_be_destroyed(run: Fix) -> None:
     )
 
 
-def test_rights_are_asked_for_before_the_first_write(run: Fix, sandbox: Sandbox) -> None:
+def test_rights_are_asked_for_before_the_first_write(run: Desk, sandbox: Sandbox) -> None:
     auditor = {
         "AZURE_CLIENT_ID": "5a6db0c5-0000-4000-8000-c11e47000002", "AZURE_CLIENT_SECRET": "sandbox-auditor"
     }  # fmt: skip
@@ -335,7 +297,7 @@ def test_rights_are_asked_for_before_the_first_write(run: Fix, sandbox: Sandbox)
     assert written(sandbox) == []
 
 
-def test_what_is_left_by_hand_is_exit_code_1(run: Fix) -> None:
+def test_what_is_left_by_hand_is_exit_code_1(run: Desk) -> None:
     ended = run("fix", "-s", "demo", "--playbook", "egress-route", "--apply", "--yes", "-o", "json")
 
     assert ended.code == 1
@@ -358,7 +320,7 @@ def killed_with_a_lock_lifted(sandbox: Sandbox, folder: Path) -> None:
 
 @posix
 def test_a_run_that_was_killed_with_a_lock_lifted_is_resumed(
-    run: Fix, sandbox: Sandbox, tmp_path: Path
+    run: Desk, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     before = locks(sandbox)
     killed_with_a_lock_lifted(sandbox, tmp_path)
@@ -375,7 +337,7 @@ def test_a_run_that_was_killed_with_a_lock_lifted_is_resumed(
 
 @posix
 def test_the_next_run_first_puts_back_what_another_left_lifted(
-    run: Fix, sandbox: Sandbox, tmp_path: Path
+    run: Desk, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     before = locks(sandbox)
     killed_with_a_lock_lifted(sandbox, tmp_path)
@@ -385,7 +347,7 @@ def test_the_next_run_first_puts_back_what_another_left_lifted(
     assert locks(sandbox) == before
 
 
-def test_a_run_that_is_not_there_is_named_and_no_one_is_asked_twice(run: Fix) -> None:
+def test_a_run_that_is_not_there_is_named_and_no_one_is_asked_twice(run: Desk) -> None:
     for line in (("runs", "show", "r1"), ("rollback", "r1", "--dry-run"), ("resume", "r1"), ("prove", "r1")):
         ended = run(*line)
         assert ended.code == 2
