@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from matrix import SERVICE, flat, key, locks, of, written
 from sandboxed import Lab
 from scenes import SCENES, Scene, each
@@ -22,6 +23,12 @@ OF_A_BACKUP = frozenset({
 })  # fmt: skip
 """What each backup changes of a protected item."""
 OF_THE_TIME = frozenset({"etag", "time"})
+
+REVERSIBLE = frozenset({
+    "no way to Storage", "no way to Storage, locked", "a disk that is too large", "shut down from inside",
+    "protection that was stopped",
+})  # fmt: skip
+"""Scenes whose cure a rollback takes back; of the others nothing but locks was changed that could be."""
 
 NO_CURE = frozenset({"agent-outdated", "egress-route", "unprotected-vm"})
 """Playbooks that tell a person what to do."""
@@ -47,12 +54,32 @@ def test_a_cause_is_found_shown_cured_proved_and_taken_back(scene: Scene, tmp_pa
         back = stage.roll_back()
         sent = [of(one) for one in written(stage.sandbox.requests) if "/locks/" not in one.path]
         assert sent == ways_back(applied.done)
+        assert bool(sent) is (scene.id in REVERSIBLE)
         assert [one.reason for one in back.done if one.outcome is not Outcome.APPLIED] == for_good(
             applied.done
         )
         after = stage.at_rest()
         assert differ(stage.before, after) == differ(stage.before, cured) - taken_back(applied.done)
         assert locks(after) == locks(stage.before)
+
+
+@pytest.mark.parametrize(
+    ("scene", "sent"),
+    [
+        ("a lock on the points of three VMs", "DELETE POST POST POST PUT"),
+        ("a lock on the points of two VMs, one at a time", "DELETE POST PUT DELETE POST PUT"),
+    ],
+)
+def test_a_bracket_serves_as_many_vms_as_it_may_and_then_the_next_one_opens(
+    scene: str, sent: str, tmp_path: Path
+) -> None:
+    [chosen] = [one for one in SCENES if one.id == scene]
+    with staged(chosen, tmp_path) as stage, stage.session.writer() as writer:
+        [group] = stage.look.plan.groups
+        applied = stage.carry_out(writer)
+
+        assert [one.method for one in written(stage.sandbox.requests)] == sent.split()
+        assert [one.closed for one in applied.unlocked] == [True] * len(group.nodes)
 
 
 def test_every_playbook_that_cures_has_a_scene() -> None:
