@@ -292,6 +292,23 @@ def test_waiting_for_the_service_holds_up_nobody(lab: Bench) -> None:
     assert paths[0].startswith("PUT securityRules")
 
 
+def test_no_scope_is_open_while_its_vault_serves_another_bracket(tmp_path: Path) -> None:
+    other = {"name": "other", "scope": "network"}
+    lock = ArmId(f"{ROOT}/resourceGroups/network/providers/Microsoft.Authorization/locks/other")
+    with bench(tmp_path, {**ESTATE, "locks": [*ESTATE["locks"], other]}, speed=100) as lab:
+        one = Bracket(lift(), (backup("sql1"), backup("app1")), ())
+        two = Bracket(lift(lock), (backup("dc1"),), ())
+
+        result = lab.run(group(one, id_="g1"), group(two, id_="g2"))
+
+        assert {done.outcome for done in result.done} == {A}
+        order = [method for method in (sent.split()[0] for sent in lab.writes()) if method != "PUT"]
+        assert order in (
+            ["DELETE", "POST", "POST", "DELETE", "POST"],
+            ["DELETE", "POST", "DELETE", "POST", "POST"],
+        )
+
+
 CHILD = """
 import sys
 from pathlib import Path

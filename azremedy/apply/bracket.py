@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -19,7 +19,7 @@ from azremedy.apply.rights import too_short
 from azremedy.arm import ArmId, Json, Reader, Request
 from azremedy.errors import AzremedyError, WriteError
 from azremedy.paging import listed
-from azremedy.plan import Bracket, Done, Node, Outcome, Unlocked
+from azremedy.plan import Bracket, Done, Node, Outcome, Unlocked, steps
 
 CLOSING: Final = timedelta(minutes=10)
 """How long putting a lock back is tried."""
@@ -35,6 +35,27 @@ Skip = Callable[[Means, Place, Sequence[Node], str], list[Done]]
 
 def bracketed(means: Means, place: Place, bracket: Bracket, walk: Walk, skip: Skip) -> Walked:
     """Carry out a bracket: open it, `walk` its body, wait until it is over, close it."""
+    with ExitStack() as held:
+        if not any(isinstance(node, Bracket) for node in bracket.body):
+            held.enter_context(_in_turn(means, bracket))
+        return _held(means, place, bracket, walk, skip, held)
+
+
+@contextmanager
+def _in_turn(means: Means, bracket: Bracket) -> Iterator[None]:
+    """Hold what the body writes to from before the lock is lifted: nobody waits for others while a scope is open."""
+    means.slots.release()
+    with ExitStack() as held:
+        try:
+            held.enter_context(means.alone(*steps(*bracket.body)))
+        finally:
+            means.slots.acquire()
+        yield
+
+
+def _held(  # noqa: PLR0917 - those of `bracketed`, and what is held while the body is walked
+    means: Means, place: Place, bracket: Bracket, walk: Walk, skip: Skip, held: ExitStack
+) -> Walked:
     lock = bracket.open.request.id
     opens = "keep" if bracket.keep_open else "close"
     task = Task(place.opening.key, place.group, bracket.open, opens, place.unlocked)
@@ -50,6 +71,7 @@ def bracketed(means: Means, place: Place, bracket: Bracket, walk: Walk, skip: Sk
         try:
             walked = walk(means, replace(place, unlocked=True), bracket.body)
         finally:
+            held.close()
             means.slots.release()  # who waits lets others write, and nobody has to wait to close
         done = _over(means, task, bracket, opened, walked)
     finally:

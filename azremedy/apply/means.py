@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import Lock, Semaphore
+from threading import Lock, RLock, Semaphore
 from typing import Final
 
 from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential
@@ -42,17 +42,21 @@ class Means:
     unlocked: list[Unlocked] = field(default_factory=list)
     slots: Semaphore = field(init=False)
     _mutex: Lock = field(default_factory=Lock)
-    _gates: dict[str, Lock] = field(default_factory=lambda: defaultdict(Lock))
+    _gates: dict[str, RLock] = field(default_factory=lambda: defaultdict(RLock))
     _items: dict[ArmId, tuple[ArmId, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.slots = Semaphore(self.settings.parallel)
 
     @contextmanager
-    def alone(self, step: Step) -> Iterator[None]:
-        """Hold what a step writes to: one write at a time to a VM, an NSG, the triggers of a vault."""
+    def alone(self, *steps: Step) -> Iterator[None]:
+        """
+        Hold what these steps write to: one write at a time to a VM, an NSG, the triggers of a vault.
+
+        Who holds it for several steps holds it for each of them; who holds nothing else cannot be waited for in turn.
+        """
         with ExitStack() as stack:
-            for key in sorted(gates(step)):
+            for key in sorted({key for step in steps for key in gates(step)}):
                 with self._mutex:
                     gate = self._gates[key]
                 stack.enter_context(gate)
