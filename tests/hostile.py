@@ -12,7 +12,9 @@ from typing import Any, Final, TypeVar
 import commands
 from applying import header
 from commands import Ended
-from matrix import EASY, Snapshot, ours, path, writes
+from matrix import ours, path, writes
+from scenes import estate, vm
+from staging import EASY, Snapshot
 
 from azremedy import planfile
 from azremedy.apply import ArmClock, Result, Settings, carry_out
@@ -124,7 +126,11 @@ class Ward:
     @property
     def sent(self) -> list[str]:
         """The writes that reached ARM."""
-        return [f"{one.method} {path(one)}" for one in ours(self.sandbox) if writes(one.method, path(one))]
+        return [
+            f"{one.method} {path(one)}"
+            for one in ours(self.sandbox.requests)
+            if writes(one.method, path(one))
+        ]
 
     @property
     def state(self) -> Snapshot:
@@ -162,7 +168,7 @@ def locks_of(state: Snapshot) -> dict[str, Json]:
 def blindly_repeated(sandbox: Sandbox, methods: Sequence[str] = ("POST", "PUT", "DELETE")) -> list[str]:
     """Return the writes that went out again after an answer that tells nothing, with no read in between."""
     found, unknown = [], set[str]()
-    for one in ours(sandbox):
+    for one in ours(sandbox.requests):
         if not writes(one.method, path(one)):
             unknown.clear()
             continue
@@ -172,3 +178,12 @@ def blindly_repeated(sandbox: Sandbox, methods: Sequence[str] = ("POST", "PUT", 
         if one.status == 0 or one.status >= 500 or one.status == 408:
             unknown.add(name)
     return found
+
+
+POINTS: Final = {"count": 18, "every": 24, "newest": 32}
+"""A full collection."""
+
+
+def broken(name: str, failed: str, *, locks: Sequence[Any] = (), **of: Any) -> dict[str, Any]:
+    """Describe an estate of one VM whose last backup failed with this code."""
+    return estate(vm(name, failed, **of), locks=locks)

@@ -140,10 +140,10 @@ SCENES: Final = (
     ),
     Scene(
         "a disk that is too large, and smaller ones beside it", "disk-size",
-        estate(
+        estate(vm(
             "archive1", "UserErrorUnsupportedDiskSize",
             disks=[{"lun": 0, "size": 40960, "sku": "StandardSSD_LRS"}],
-        ),
+        )),
         Choices(allow=GUARDED, attach_disks=frozenset({("archive1", 0)})),
         lasting=False,
     ),

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from applying import header
-from scenes import Scene
+from scenes import GUARDED, Scene
 
 from azremedy import journal as journals
 from azremedy.apply import ArmClock, Result, Settings, carry_out, check, resume, rollback
 from azremedy.arm import Json, Writer
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
 from azremedy.cli.looking import Look, look, scanned
+from azremedy.cli.undoing import ways
 from azremedy.journal import Entry, Journal, Run
 from azremedy.plan import Step, steps
 from azremedy.planfile import Asked
@@ -73,10 +74,12 @@ class Stage:
                 resume(run, writer, journal, EASY, ArmClock(writer, SPEED), self.told.append)
 
     def roll_back(self) -> Result:
-        """Take the run back."""
+        """Take the run back, lifting what the run had lifted."""
         run = journals.read(self.file)
         with self.session.writer() as writer, Journal.append(self.file) as journal:
-            return rollback(run, writer, journal, EASY, ArmClock(writer, SPEED), self.told.append)
+            found = ways(run, self.session, writer, GUARDED)
+            backs = [(one.back, one.node) for one in found]
+            return rollback(run, backs, writer, journal, EASY, ArmClock(writer, SPEED), self.told.append)
 
     def verdicts(self) -> set[Verdict]:
         """Look again, and return what is said of the findings."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 from commands import Ended, command, environment
-from hostile import Ward, ward
-from matrix import LIMIT, POINTS, estate, lock
+from hostile import POINTS, Ward, broken, ward
+from scenes import LIMIT, lock
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no terminals that a test could make")
 
-LOCKED = estate("sql1", LIMIT, hours=32, points=POINTS, locks=[lock("AzureBackupRG_westeurope_1")])
+LOCKED = broken("sql1", LIMIT, hours=32, points=POINTS, locks=[lock("AzureBackupRG_westeurope_1")])
 FIX = ("fix", "-s", "demo", "--playbook", "restore-point-lock", "--allow", "guarded", "--apply", "-o", "none")
 
 

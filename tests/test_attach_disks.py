@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from applying import EASY
 from commands import Ended, azremedy
 from jsonschema import Draft202012Validator
-from matrix import SCENES, Stage, staged
+from matrix import wrong
+from scenes import SCENES
+from staging import Stage, staged
 
-from azremedy.apply import ArmClock, expect, missing, rollback
+from azremedy.apply import expect, missing
 from azremedy.arm import ArmId, Request
 from azremedy.azure import ClientSecret, find_cloud, open_writer
 from azremedy.cli.looking import look
-from azremedy.journal import Journal
 from azremedy.plan import Bracket, Done, Irreversible, Outcome
 from azremedy.planfile import Asked
 from azremedy.report import az
@@ -44,10 +44,7 @@ def carry_out(stage: Stage) -> list[Done]:
 
 def back(stage: Stage) -> list[Done]:
     """Take the run back."""
-    run = stage.journal
-    assert run is not None
-    with stage.session.writer() as writer, Journal.append(stage.file) as journal:
-        return list(rollback(run, writer, journal, EASY, ArmClock(writer, 1500.0), stage.told.append).done)
+    return list(stage.roll_back().done)
 
 
 def vm_of(stage: Stage) -> ArmId:
@@ -205,7 +202,7 @@ def test_a_read_only_lock_of_the_group_is_lifted_around_it(tmp_path: Path) -> No
         assert isinstance(node, Bracket)
         assert [one.outcome for one in carry_out(stage)] == [A, A, A, A]
         assert list(hanging(stage)) == [0, 1, 2]
-        assert stage.wrong() == []
+        assert list(wrong(stage)) == []
 
 
 def test_nothing_is_planned_for_a_vm_too_small_for_what_it_takes(tmp_path: Path) -> None:
@@ -230,7 +227,7 @@ def test_it_goes_by_the_rights_at_the_group_where_there_is_no_disk_yet(tmp_path:
 
 
 def test_as_az_everything_is_quoted_and_people_come_last(stage: Stage) -> None:
-    lines = az.text(stage.look.plan.groups).splitlines()
+    lines = az.text(stage.look.plan.groups, stage.sandbox.now).splitlines()
     commands = [line for line in lines if line.startswith("az ")]
 
     assert [line.split()[:4] for line in commands] == [

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from commands import Ended, azremedy
-from test_cli_fix import locks, variables, written
+from commands import Ended, azremedy, locks, variables, written
 
 from azremedy.sandbox import Sandbox, embedded
 

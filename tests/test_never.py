@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 
 import pytest
 from azure.core.rest import HttpRequest
-from hostile import ALL, SENTENCES, Ward, locks_of, never, ward
-from matrix import ADMITTED, EASY, LIMIT, NOTES, POINTS, estate, lock
+from hostile import ALL, POINTS, SENTENCES, Ward, broken, locks_of, never, ward
+from scenes import ADMITTED, LIMIT, NOTES, lock
+from staging import EASY
 
 from azremedy import journal as journals
 from azremedy.apply import ArmClock, resume
@@ -24,14 +25,14 @@ from azremedy.playbook import load
 from azremedy.sandbox.answers import Answer, Call, ok
 
 GROUP = "AzureBackupRG_westeurope_1"
-LOCKED = estate("sql1", LIMIT, hours=32, points=POINTS, locks=[lock(GROUP)])
-SILENT = estate(
+LOCKED = broken("sql1", LIMIT, hours=32, points=POINTS, locks=[lock(GROUP)])
+SILENT = broken(
     "dc1", "UserErrorGuestAgentStatusUnavailable", agent={"state": "not-ready", "back_after": "restart"}
 )
-BROKEN = estate(
+BROKEN = broken(
     "app1", "ExtensionOperationFailedForManagedDisks", snapshot={"state": "failed", "listed": True}
 )
-CLOSED = estate(
+CLOSED = broken(
     "web1", "ExtensionSnapshotFailedNoNetwork", os="Linux", nic={"subnet": "servers", "nsg": "closed"}
 )
 EVERYTHING = Choices(
@@ -123,6 +124,10 @@ class Breaking:
     def now(self) -> datetime:
         return self.writer.now
 
+    @property
+    def signed_in_for(self) -> float | None:
+        return self.writer.signed_in_for
+
     def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
         self._count()
         return self.writer.get(address, query)
@@ -213,7 +218,7 @@ class Meddling(Breaking):
         self.meddle()
 
 
-ONLY_HERE = estate("sql1", LIMIT, hours=32, points=POINTS, backup={"instant_only": 18})
+ONLY_HERE = broken("sql1", LIMIT, hours=32, points=POINTS, backup={"instant_only": 18})
 
 
 class TestNever3APointLostThatOnlyTheSnapshotTierHas:
@@ -236,7 +241,7 @@ class TestNever3APointLostThatOnlyTheSnapshotTierHas:
 
     @never(3, "a restore point lost that only the snapshot tier has")
     def test_not_when_the_copy_goes_after_the_plan_was_made(self, tmp_path: Path) -> None:
-        sick = estate("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32})
+        sick = broken("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32})
         with ward(tmp_path, sick) as made:
             seen = made.look(Choices(allow=ALL), "restore-point-limit")
             made.sandbox.instead = without_copies()
@@ -292,7 +297,7 @@ class TestNever4WhatIsNotProvenToBeThatVms:
     def test_a_collection_that_turns_out_to_be_anothers_after_the_plan(
         self, tmp_path: Path, whose: str
     ) -> None:
-        sick = estate("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32})
+        sick = broken("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32})
         with ward(tmp_path, sick) as made:
             seen = made.look(Choices(allow=ALL), "restore-point-limit")
             for name in [one for one in made.state if "/restorepointcollections/" in one]:
@@ -307,7 +312,7 @@ class TestNever4WhatIsNotProvenToBeThatVms:
 
     @never(4, "a collection touched that is not proven to be the VM's")
     def test_a_whole_collection_with_a_point_of_a_namesake(self, tmp_path: Path) -> None:
-        sick = estate("sql1", LIMIT, hours=32, points=POINTS)
+        sick = broken("sql1", LIMIT, hours=32, points=POINTS)
         with ward(tmp_path, sick) as made:
             point = made.find("/restorepoints/", "_017")
             made.change(point, "properties.sourceMetadata.vmId", "a-namesake-before-it")
@@ -329,7 +334,7 @@ class TestNever4WhatIsNotProvenToBeThatVms:
 
 def two_of(*names: str) -> Iterator[Json]:
     for name in names:
-        yield estate(name, LIMIT, hours=32, points=POINTS)["vms"][0]
+        yield broken(name, LIMIT, hours=32, points=POINTS)["vms"][0]
 
 
 def planned(seen: Any) -> list[Request]:
@@ -341,7 +346,7 @@ class TestNever5WhatBelongsToOthers:
     @pytest.mark.parametrize("name", ["mine", "AzureBackup_mine", "AzureBackup_sql12"])
     def test_a_customers_collection_that_fills_the_limit(self, tmp_path: Path, name: str) -> None:
         held = [{"count": 1, "newest": 32}, {"count": 17, "collection": name}]
-        with ward(tmp_path, estate("sql1", LIMIT, hours=32, points=held)) as made:
+        with ward(tmp_path, broken("sql1", LIMIT, hours=32, points=held)) as made:
             seen = made.look(EVERYTHING, "restore-point-limit", "restore-point-lock")
 
         assert not [one for one in planned(seen) if f"/{name.lower()}" in one.id.key]

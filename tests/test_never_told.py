@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import blindly_repeated, never, ward
-from matrix import ADMITTED, EASY, LIMIT, POINTS, WAYS, estate, lock, ours, path
+from hostile import POINTS, blindly_repeated, broken, never, ward
+from matrix import WAYS, ours, path
+from scenes import ADMITTED, LIMIT, lock
+from staging import EASY
 from test_never import BROKEN, CLOSED, EVERYTHING, GROUP, LOCKED, SILENT, planned
 
 from azremedy import planfile
@@ -28,7 +30,7 @@ class TestNever7HealthyWhereSomethingWasUnread:
     def test_whichever_list_or_resource_is_refused_the_scan_says_so(self, tmp_path: Path) -> None:
         with ward(tmp_path, "demo") as made:
             made.session.scan(deep=True)
-            asked = dict.fromkeys(path(one) for one in ours(made.sandbox))
+            asked = dict.fromkeys(path(one) for one in ours(made.sandbox.requests))
             healthy = []
             for one in asked:
                 if one == f"/subscriptions/{made.sandbox.subscription}":
@@ -142,7 +144,7 @@ BASH = shutil.which("bash")
 def ordering(*texts: str) -> dict[str, Any]:
     """An estate whose VMs, lock and notes give these orders; names cannot hold all that notes can."""
     names = [re.sub(r"[/?#%\\;]", "", text).strip()[:80] for text in texts]
-    held = estate("sql", LIMIT, hours=32, points=POINTS)
+    held = broken("sql", LIMIT, hours=32, points=POINTS)
     vms = [{**held["vms"][0], "name": f"sql{name}"} for name in names]
     return {**held, "vms": vms, "locks": [{**lock(GROUP), "name": names[0], "notes": "".join(texts)}]}
 
@@ -364,7 +366,7 @@ class TestNever12APlanFileThatIsAScript:
     @never(12, "a protected item changed without its VM being named")
     @pytest.mark.parametrize("name", ["", "hr", "hr11", "*"])
     def test_protection_is_resumed_for_who_is_named_alone(self, tmp_path: Path, name: str) -> None:
-        stopped = estate(
+        stopped = broken(
             "hr1", LIMIT, backup={"state": "ProtectionStopped", "completed": 900, "failed": None}
         )
         with ward(tmp_path, stopped) as made:
@@ -375,7 +377,7 @@ class TestNever12APlanFileThatIsAScript:
     def test_what_is_resumed_keeps_its_policy_and_the_old_body_is_in_the_journal(
         self, tmp_path: Path
     ) -> None:
-        stopped = estate(
+        stopped = broken(
             "hr1", LIMIT, backup={"state": "ProtectionStopped", "completed": 900, "failed": None}
         )
         with ward(tmp_path, stopped) as made:
