@@ -13,6 +13,7 @@ import pytest
 from building import NOW, SUBSCRIPTION, VAULT, lock, vm_id
 from jsonschema import Draft202012Validator
 
+from azremedy.apply import shell
 from azremedy.arm import ArmId, Request
 from azremedy.lifting import lift
 from azremedy.plan import (
@@ -165,7 +166,7 @@ def test_what_is_left_to_people_comes_last_and_in_order() -> None:
     groups = (Group("ab12", (cure,), (allow,)),)
     lines = text(Plan(groups, ()), Context("prod", NOW, timedelta(hours=4)), width=300).splitlines()
     said = [line.strip() for line in lines[lines.index("  then, by hand, without which it is not cured:") :]]
-    commands = az.text(groups).splitlines()
+    commands = az.text(groups, NOW).splitlines()
 
     assert said[1] == "1. copy it"
     assert said[2].startswith("2. check ")
@@ -216,7 +217,7 @@ def test_nothing_from_azure_is_obeyed() -> None:
 @pytest.mark.skipif(shutil.which("bash") is None, reason="the quotes are bash's")
 @pytest.mark.parametrize("word", ["##vso[task.complete]x", "a'b\\##[error]\n::error::x", "::1 ::/0", "plain"])
 def test_a_word_for_a_shell_is_the_very_word_and_no_command_of_a_build_server(word: str) -> None:
-    quoted = az.quoted(word)
+    quoted = shell.word(word)
     said = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, text=True, check=True)
 
     assert said.stdout == word
