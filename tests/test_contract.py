@@ -39,7 +39,7 @@ LAYERS = (
     {"playbook", "plan", "lifting", "baseline"},
     {"playbooks"},
     {"collect", "scan", "saved", "planning", "planfile", "apply", "journal", "verify"},
-    {"azure", "report", "sandbox"},
+    {"azure", "change", "report", "sandbox"},
     {"session", "cli", "__main__", "__init__"},
 )
 """From low to high; a module imports from layers below its own, and in its own as `MAY_MEET` says."""
