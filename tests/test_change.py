@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ from changing import (
 
 from azremedy import change
 from azremedy.arm import ArmId
+from azremedy.change.azurerm import KINDS, OUT_OF_SIGHT
 from azremedy.playbook import load
 from azremedy.report.document import document
 from azremedy.resources import Exclusion, Lock, RouteTable
@@ -125,6 +127,21 @@ BREAKS: dict[str, tuple[Any, tuple[str, str, str]]] = {
     "terraform adds an inline rule that denies": (
         plan(
             planned("azurerm_network_security_group", tf_nsg(ALLOW_TF), tf_nsg(ALLOW_TF, tf_rule())),
+        ),
+        DENIED,
+    ),
+    "terraform adds a rule that denies ranges which hold all there is": (
+        plan(
+            planned(
+                "azurerm_network_security_rule",
+                None,
+                {
+                    **tf_rule(destination_address_prefix="", destination_port_range=""),
+                    "destination_address_prefixes": ["0.0.0.0/1", "128.0.0.0/1"],
+                    "destination_port_ranges": ["80", "440-450"],
+                    **IN_NSG1,
+                },
+            )
         ),
         DENIED,
     ),
@@ -458,6 +475,9 @@ HARMLESS: dict[str, Any] = {
         ),
         planned("azurerm_network_security_group", tf_nsg(ALLOW_TF), None),
     ),
+    "an NSG destroyed that an interface still names": plan(
+        planned("azurerm_network_security_group", tf_nsg(ALLOW_TF), None)
+    ),
     "what what-if ignores and leaves alone": what_if(
         foreseen(LOCK, {"level": "ReadOnly"}, {"level": "ReadOnly"}, "Ignore"),
         foreseen(LOCK, {"level": "ReadOnly"}, {"level": "ReadOnly"}, "NoChange"),
@@ -549,6 +569,37 @@ def test_a_policy_that_asks_the_guest_again_brings_its_causes_back() -> None:
 
     assert broken(told, held) == []
     assert broken(what_if(asking), replace(held, policies=(crash, policy("guest")))) == [FORBIDDEN]
+
+
+def test_a_vm_that_was_not_protected_before_has_no_backup_to_break() -> None:
+    large = attached("sql1-huge", 3, 65537)
+    bare = replace(world(), vms=(vm(disks=(large,)),), items=())
+    told = plan(planned("azurerm_backup_protected_vm", None, {**tf_item(), "id": None}))
+
+    assert [one.id for one in change.laid_over(bare, read(told)).estate.protected] == [vm_id()]
+    assert broken(told, bare) == []
+
+
+def test_protection_that_is_made_again_of_a_deleted_item_is_protection() -> None:
+    held = replace(world(), items=(item(soft_deleted=True),))
+    told = read(plan(planned("azurerm_backup_protected_vm", None, {**tf_item(), "id": None})))
+
+    assert held.protected == ()
+    assert len(change.laid_over(held, told).estate.protected) == 1
+
+
+def test_the_evidence_counts_who_shares_the_nsg_after_the_change() -> None:
+    [one] = judged(BREAKS["terraform puts an NSG that denies on the interface"][0]).diagnoses
+
+    assert (one.finding.evidence.shared_by_nics, one.finding.evidence.shared_by_subnets) == (1, 0)
+
+
+def test_a_disk_that_azure_creates_with_the_change_gets_the_id_that_it_will_have() -> None:
+    new = {"lun": 5, "name": "new", "diskSizeGB": 65537, "managedDisk": {"storageAccountType": "Premium_LRS"}}
+    told = what_if(foreseen(vm_id(), {}, {"storageProfile": {"dataDisks": [new]}}))
+    [one] = judged(told).diagnoses
+
+    assert one.finding.resource == disk_id("new")
 
 
 def test_what_the_change_does_not_touch_is_not_told_again() -> None:
@@ -683,3 +734,24 @@ def test_there_is_an_example_of_each_break_in_each_format() -> None:
     assert {path.stem for path in EXAMPLES.iterdir()} == {
         f"{of}-{kind}" for of in ("terraform", "what-if") for kind in kinds
     }
+
+
+PAGE = (EXAMPLES.parents[1] / "docs" / "change.md").read_text(encoding="utf-8")
+
+
+def test_the_page_names_every_type_that_is_read_or_known_to_matter() -> None:
+    named = {*KINDS, *OUT_OF_SIGHT}
+    grouped = ("association", "security_rule", "template_deployment", "admin_rule")
+
+    assert [one for one in named if one not in PAGE and not one.endswith(grouped)] == []
+
+
+def test_the_python_of_the_page_runs(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = re.search(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    assert shown is not None
+    monkeypatch.chdir(EXAMPLES.parents[1])
+    exec(compile(shown[1], "docs/change.md", "exec"), {})
+
+    assert "corroborated app1 azurerm_management_lock.points (create): " in capsys.readouterr().out

@@ -59,10 +59,14 @@ def judge(
     ]
     gaps = {(one.playbook, one.vm) for one in old.not_evaluated}
     lost = [one for one in new.not_evaluated if one.vm in protected and (one.playbook, one.vm) not in gaps]
-    named = {one.fingerprint: addresses(one.finding, after) for one in worse}
+    touched = Touched(after.edits)
+    named = {one.fingerprint: addresses(one.finding, after, touched) for one in worse}
+    actions = {edit.entry.address: edit.entry.action for edit in after.edits}
     return Judged(
-        diagnoses=tuple(sorted((told(one, named[one.fingerprint], after) for one in worse), key=worst_first)),
-        not_evaluated=(*unlaid(after, chosen, selection), *attributed(lost, after)),
+        diagnoses=tuple(
+            sorted((told(one, by(named[one.fingerprint], actions)) for one in worse), key=worst_first)
+        ),
+        not_evaluated=(*unlaid(after, chosen, selection), *attributed(lost, after, touched, actions)),
         addresses=named,
         elsewhere=after.elsewhere,
     )
@@ -108,38 +112,58 @@ RULES = {
 }
 
 
-def told(one: Diagnosis, named: Sequence[str], after: After) -> Diagnosis:
+def told(one: Diagnosis, cause: str) -> Diagnosis:
     """Return a finding in the words of the change, with its severity there."""
     finding = replace(
         one.finding,
-        message=f"{by(named, after)}: {one.finding.message}",
+        message=f"{cause}: {one.finding.message}",
         severity=ruled(one),
         manual=NOT_THERE_YET,
     )
     return replace(one, finding=finding)
 
 
-def by(named: Sequence[str], after: After) -> str:
+def by(named: Sequence[str], actions: Mapping[str, str]) -> str:
     """Return what does it: `azurerm_management_lock.keep (create)`."""
-    actions = {edit.entry.address: edit.entry.action for edit in after.edits}
     shown = [f"{address} ({actions[address]})" for address in named[:NAMED]]
     more = len(named) - NAMED
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def addresses(finding: Finding[Any], after: After) -> tuple[str, ...]:
+class Touched:
+    """What the change writes, by what it writes to, so that thousands of findings find their cause at once."""
+
+    def __init__(self, edits: Iterable[Edit]) -> None:
+        self.all: dict[str, None] = {}
+        self.at: dict[str, dict[str, None]] = {}
+        self.below: dict[str, dict[str, None]] = {}
+        for edit in edits:
+            address = edit.entry.address
+            own, *above = scopes(edit.slot.id)
+            self.all[address] = None
+            self.at.setdefault(own, {})[address] = None
+            for scope in above:
+                self.below.setdefault(scope, {})[address] = None
+
+    def by(self, *ids: ArmId) -> tuple[str, ...]:
+        """Return the addresses that write to one of these, to something above it or to something below it."""
+        found: dict[str, None] = {}
+        for id_ in ids:
+            for scope in scopes(id_):
+                found |= self.at.get(scope, {})
+            found |= self.below.get(id_.key, {})
+        return tuple(found)
+
+
+def scopes(id_: ArmId) -> list[str]:
+    """Return an id and everything above it, lower-cased, the narrowest first."""
+    segments = id_.key.split("/")
+    return ["/".join(segments[:end]) for end in range(len(segments), 0, -1)]
+
+
+def addresses(finding: Finding[Any], after: After, touched: Touched) -> tuple[str, ...]:
     """Return what in the change leads to a finding: what touches its resource, else what lies on the VM's way."""
-    for group in ((finding.resource,), tuple(way(finding.vm, after.estate)), None):
-        found = tuple(dict.fromkeys(edit.entry.address for edit in after.edits if touches(edit, group)))
-        if found:
-            return found
-    return ()
-
-
-def touches(edit: Edit, ids: tuple[ArmId, ...] | None) -> bool:
-    """Whether an edit is about one of these, or something below or above; None stands for anything."""
-    written = edit.slot.id
-    return ids is None or any(written.covers(id_) or id_.covers(written) for id_ in ids)
+    return touched.by(finding.resource) or touched.by(*way(finding.vm, after.estate)) or tuple(touched.all)
 
 
 def way(vm: ArmId, estate: Estate) -> Iterator[ArmId]:
@@ -177,9 +201,10 @@ def unlaid(after: After, playbooks: Iterable[Playbook[Any]], selection: Selectio
             yield NotEvaluated(gap.playbook, about, f"{gap.address}: {gap.because}")
 
 
-def attributed(lost: Iterable[NotEvaluated], after: After) -> Iterator[NotEvaluated]:
+def attributed(
+    lost: Iterable[NotEvaluated], after: After, touched: Touched, actions: Mapping[str, str]
+) -> Iterator[NotEvaluated]:
     """Yield the verdicts that the change makes impossible, with what in it does so."""
     for one in lost:
-        ids = tuple(way(one.vm, after.estate))
-        named = tuple(dict.fromkeys(edit.entry.address for edit in after.edits if touches(edit, ids)))
-        yield replace(one, because=f"{by(named, after)}: {one.because}") if named else one
+        named = touched.by(*way(one.vm, after.estate))
+        yield replace(one, because=f"{by(named, actions)}: {one.because}") if named else one
