@@ -602,6 +602,16 @@ def test_a_disk_that_azure_creates_with_the_change_gets_the_id_that_it_will_have
     assert one.finding.resource == disk_id("new")
 
 
+def test_what_else_the_change_does_to_the_vm_is_not_blamed() -> None:
+    told = plan(
+        planned("azurerm_managed_disk", tf_disk(512), tf_disk(600)),
+        planned("azurerm_management_lock", None, LOCKING),
+    )
+    [one] = (found := judged(told)).diagnoses
+
+    assert found.addresses[one.fingerprint] == ("azurerm_management_lock.it",)
+
+
 def test_what_the_change_does_not_touch_is_not_told_again() -> None:
     held = world(lock(POINTS.rpartition("/")[2]), subnet("other"))
 

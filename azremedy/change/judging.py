@@ -136,22 +136,17 @@ class Touched:
     def __init__(self, edits: Iterable[Edit]) -> None:
         self.all: dict[str, None] = {}
         self.at: dict[str, dict[str, None]] = {}
-        self.below: dict[str, dict[str, None]] = {}
         for edit in edits:
             address = edit.entry.address
-            own, *above = scopes(edit.slot.id)
             self.all[address] = None
-            self.at.setdefault(own, {})[address] = None
-            for scope in above:
-                self.below.setdefault(scope, {})[address] = None
+            self.at.setdefault(edit.slot.id.key, {})[address] = None
 
     def by(self, *ids: ArmId) -> tuple[str, ...]:
-        """Return the addresses that write to one of these, to something above it or to something below it."""
+        """Return the addresses that write to one of these or to something above it."""
         found: dict[str, None] = {}
         for id_ in ids:
             for scope in scopes(id_):
                 found |= self.at.get(scope, {})
-            found |= self.below.get(id_.key, {})
         return tuple(found)
 
 
