@@ -73,6 +73,8 @@ class Scan:
     unexplained: tuple[Unexplained, ...]
     suppressed: tuple[Suppressed, ...] = ()
     selection: Selection = EVERYTHING
+    of_change: bool = False
+    """Whether it speaks of what a change would break, and not of what is there."""
 
     @property
     def worst(self) -> Severity | None:

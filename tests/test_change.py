@@ -57,7 +57,8 @@ from azremedy.change.azurerm import KINDS, OUT_OF_SIGHT
 from azremedy.playbook import load
 from azremedy.report.document import document
 from azremedy.resources import Exclusion, Lock, RouteTable
-from azremedy.scan import Selection, evaluate
+from azremedy.scan import evaluate
+from azremedy.selection import Selection
 from azremedy.session import connect
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "changes"

@@ -32,7 +32,7 @@ from changing import (
 
 from azremedy import change
 from azremedy.playbook import load
-from azremedy.scan import Selection
+from azremedy.selection import Selection
 
 LOCK_TF = {"name": "keep", "lock_level": "CanNotDelete"}
 VNET = f"{SUBSCRIPTION}/resourceGroups/prod/providers/Microsoft.Network/virtualNetworks/vnet1"

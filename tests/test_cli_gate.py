@@ -186,3 +186,34 @@ def test_has_no_flag_that_writes() -> None:
 
     for flag in ("--apply", "--yes", "--allow ", "--guest", "--exit-zero"):
         assert flag not in shown
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "said"),
+    [
+        ("terraform-lock.json", 1, "restore-point-lock"),
+        (
+            "what-if-harmless.json",
+            0,
+            "The change breaks no backup, as far as is known; what is there already was not judged.",
+        ),
+    ],
+)
+def test_of_a_change_only_what_it_breaks_itself_counts(
+    sandbox: Sandbox, file: str, code: int, said: str
+) -> None:
+    change = Path(__file__).parents[1] / "examples" / "changes" / file
+    ended = on_sandbox(sandbox, "gate", "--change", str(change))
+
+    assert (ended.code, said in " ".join(ended.out.split())) == (code, True), ended.err
+    assert "agent-unresponsive" not in ended.out
+
+
+def test_what_is_no_change_is_refused_in_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "change.json"
+    file.write_text("{}")
+    ended = on_sandbox(sandbox, "gate", "--change", str(file))
+
+    assert ended.code == 2
+    assert ended.err.startswith("azremedy: ")
+    assert len(ended.err.splitlines()) == 1

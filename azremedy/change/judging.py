@@ -13,7 +13,8 @@ from azremedy.change.extensions import EXTENSION_OPERATIONS
 from azremedy.change.laying import After, laid_over
 from azremedy.estate import Estate
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
-from azremedy.scan import EVERYTHING, Diagnosis, Selection, evaluate, worst_first
+from azremedy.scan import Diagnosis, evaluate, worst_first
+from azremedy.selection import EVERYTHING, Selection
 
 NOT_THERE_YET = "nothing is broken yet: leave this out of the change"
 NAMED = 3

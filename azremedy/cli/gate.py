@@ -63,6 +63,12 @@ FRESH = timedelta(hours=1)
     help="Only VMs whose schedule starts within this time, each looked at closely.",
 )
 @option(
+    "--change",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Judge a change: what 'terraform show -json' or 'az deployment … what-if --no-pretty-print' printed.",
+)
+@option(
     "--max-age",
     type=span,
     metavar="DURATION",
@@ -73,6 +79,7 @@ def gate(
     ctx: click.Context,
     /,
     *,
+    change: Path | None,
     max_age: timedelta | None,
     before_backup: timedelta | None,
     **given: Any,
@@ -82,13 +89,17 @@ def gate(
 
     Exit code 0 opens the gate: all was read, and nothing at or above --fail-on was found. 1 closes it for what was
     found, 3 for what could not be read. Nothing is changed in Azure; the roles Reader and Backup Reader are enough.
-    With --before-backup only VMs count whose backup is due.
+    With --before-backup only VMs count whose backup is due, with --change only what the change itself would break.
     """
     flags = told(ctx, {**given, "exit_zero": False, "before_backup": before_backup})
     if max_age and flags.estate is None:
         raise AzremedyError("--max-age means nothing without --estate.")
     if before_backup:
         flags = replace(flags, deep=True)
+    if change:
+        from azremedy.cli.changing import of_file  # noqa: PLC0415 - only this flag needs it
+
+        flags = replace(flags, change=of_file(change))
     search = searching(flags.query)
     result = result_of(flags, max_age or FRESH)
     present(flags, result, search)

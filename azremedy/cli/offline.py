@@ -30,13 +30,15 @@ def offline(flags: Flags, file: Path, playbooks: Sequence[Playbook[Any]] | None)
     seen = Seen()
     seen.add(estate)
     seen.check(flags.vm, flags.resource_group)
-    return evaluate(
-        with_gaps(estate, known),
-        known,
-        selection=flags.selection,
-        suppressions=flags.accepted,
-        whole=playbooks is None,
+    whole = with_gaps(estate, known)
+    scan = evaluate(
+        whole, known, selection=flags.selection, suppressions=flags.accepted, whole=playbooks is None
     )
+    if flags.change is None:
+        return scan
+    from azremedy.cli.changing import changed  # noqa: PLC0415 - only a gate judges a change
+
+    return changed(scan, whole, flags.change, playbooks)
 
 
 def with_gaps(estate: Estate, playbooks: Sequence[Playbook[Any]]) -> Estate:

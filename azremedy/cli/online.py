@@ -102,7 +102,11 @@ def one(
     if flags.save_estate:
         save(flags.save_estate, saved.dump(estate))
     seen.add(estate)
-    return scan
+    if flags.change is None:
+        return scan
+    from azremedy.cli.changing import changed  # noqa: PLC0415 - only a gate judges a change
+
+    return changed(scan, estate, flags.change, playbooks)
 
 
 def unread(subscription: ArmId, error: Incomplete) -> Unread:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,6 +35,9 @@ from azremedy.resources import Unread
 from azremedy.scan import Diagnosis, Scan
 from azremedy.selection import Selection
 from azremedy.suppression import Suppression
+
+if TYPE_CHECKING:
+    from azremedy.change import Change
 
 NEVER = "never"
 REFUSED = re.compile(r"action '(?P<action>[^']+)' over scope '(?P<scope>[^']+)'")
@@ -78,6 +81,8 @@ class Flags:
     before_backup: timedelta | None = None
     accepted: tuple[Suppression, ...] = ()
     """What stands in the file of suppressions."""
+    change: Change | None = None
+    """The change whose effect is judged, instead of what is there."""
 
     @property
     def selection(self) -> Selection:

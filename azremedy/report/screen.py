@@ -210,6 +210,10 @@ def verdict(scan: Scan) -> Text:
     looked_for = ", ".join(scan.playbooks)
     doubts = (
         (
+            scan.of_change,
+            "The change breaks no backup, as far as is known; what is there already was not judged.",
+        ),
+        (
             scan.unread or scan.not_evaluated,
             "Nothing was found in what could be read; what could not stands below.",
         ),
