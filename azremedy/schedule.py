@@ -24,8 +24,8 @@ def of_policy(properties: Json) -> Schedule | None:
     policy = _record(properties)
     schedule = _record(policy.get("schedulePolicy"))
     parts = [schedule, *(_record(schedule.get(name)) for name in NESTED)]
-    days = {str(day).lower() for part in parts for day in part.get("scheduleRunDays") or ()}
-    times = {_clock(text) for part in parts for text in part.get("scheduleRunTimes") or ()}
+    days = {str(day).lower() for part in parts for day in _list(part.get("scheduleRunDays"))}
+    times = {_clock(text) for part in parts for text in _list(part.get("scheduleRunTimes"))}
     times |= set(_hourly(_record(schedule.get("hourlySchedule"))))
     zone = policy.get("timeZone")
     told = tuple(sorted(one for one in times if one is not None))
@@ -73,6 +73,10 @@ def _clock(text: Json) -> time | None:
         return datetime.fromisoformat(text).time().replace(tzinfo=None)
     except (TypeError, ValueError):
         return None
+
+
+def _list(value: Json) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _record(value: Json) -> dict[str, Any]:

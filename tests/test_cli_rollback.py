@@ -39,7 +39,7 @@ def test_a_lock_in_the_way_is_named_and_lifted_only_where_that_is_admitted(
     refused = run("rollback", made["run"], "--yes")
 
     for said in (shown.out, refused.err):
-        assert "stays: allow VM web1" in said
+        assert "stays: take back: allow VM web1" in said
         assert "CanNotDelete lock 'network' on group" in said
         assert "--allow guarded lifts it meanwhile and puts it back" in said
     assert (shown.code, refused.code) == (0, 1)

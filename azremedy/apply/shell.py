@@ -35,6 +35,8 @@ def _written(char: str) -> str:
         return NAMED[char]
     if char.isprintable():
         return char
+    if ord(char) < 0x80:
+        return f"\\x{ord(char):02x}"
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 
 

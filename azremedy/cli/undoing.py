@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,12 +12,13 @@ import click
 from azremedy import journal as journals
 from azremedy.apply import Back, Settings, check, rollback, ways_back
 from azremedy.arm import Reader
+from azremedy.ci import in_ci
 from azremedy.cli.output import note, put
 from azremedy.cli.resuming import Log, of_run, writing_of
 from azremedy.cli.writing import of_signal, of_steps, worst
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal, Run
-from azremedy.plan import Choices, FixClass, Group, Node, steps
+from azremedy.plan import Bracket, Choices, FixClass, Group, Node, steps
 from azremedy.planning import Blocked, cleared
 from azremedy.report import outcome
 from azremedy.report.outcome import Ending
@@ -74,7 +76,8 @@ def show_ways_back(
 def lines(way: Way) -> list[str]:
     """Return what is sent for a way back, a write a line, or why it stays."""
     if way.stays or way.node is None:
-        return [plain(f"stays: {way.back.step.summary}: {way.back.why or 'there is no way back'}")]
+        what = (way.back.undo or way.back.step).summary
+        return [plain(f"stays: {what}: {way.back.why or 'there is no way back'}")]
     return [
         plain(f"{step.summary}: {step.request.method} {step.request.address}")
         + ("" if step == way.back.undo else ", and put it back")
@@ -97,6 +100,9 @@ def roll_back(
         found = ways(run, made.session, made.writer, allow)
         for line in (line for way in found for line in lines(way)):
             note(line)
+        if not found:
+            note("nothing is left to take back")
+        refuse_without_journal(run, found)
         if sent := groups(found):
             if not yes:
                 click.confirm("Take this back?", abort=True, err=True)
@@ -109,6 +115,19 @@ def roll_back(
     locked = any(way.node is None and way.back.undo for way in found)
     codes = [of_steps(result.done, result.unlocked), Exit.FINDINGS if locked else Exit.CLEAN]
     return stopped if stopped is not None else worst(codes)
+
+
+def refuse_without_journal(run: Run, found: Sequence[Way]) -> None:
+    """Raise `AzremedyError` where a lock would be lifted and the journal may be gone before it is back."""
+    if (
+        in_ci(os.environ)
+        and run.path.parent == journals.folder()
+        and any(isinstance(one.node, Bracket) for one in found)
+    ):
+        raise AzremedyError(
+            "Nothing was sent: a lock would be lifted, and this machine (CI is set) may be gone before it is back. "
+            "Give --journal PATH with a copy of the run's journal, and keep that file."
+        )
 
 
 def groups(of: Sequence[Way]) -> list[Group]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from unicodedata import category
 
-COMMAND = re.compile(r"(?<=#)#(?=(?:vso)?\[)|(?<=:):(?=[0-9a-f]*[g-z-])", re.IGNORECASE)
+COMMAND = re.compile(r"(?<=#)#(?=(?:vso)?\[)|(?<=:):(?=[0-9a-f]*[g-z-]|[^0-9a-f:/]|$)", re.IGNORECASE)
 """
 The second character of what begins a command: Azure DevOps and GitHub look for `##` anywhere in a line, GitHub for `::`
 at its start, which a table that breaks a text into lines can make of any place. An IPv6 address is none.
