@@ -34,17 +34,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """
-    An identity: `cannot_read` are the lower-cased scopes that it is refused, with everything below them.
-
-    `actions` are those of a custom role of its own, in place of `roles`; then reading is a matter of actions too.
-    """
+    """An identity: `cannot_read` are the lower-cased scopes that it is refused, with everything below them."""
 
     client_id: str
     secret: str
     object_id: str
     roles: tuple[Held, ...] = ()
-    actions: tuple[str, ...] = ()
     cannot_read: tuple[str, ...] = ()
 
     def may_read(self, key: str) -> bool:
