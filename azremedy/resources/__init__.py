@@ -45,11 +45,10 @@ from azremedy.resources.network import (
     ServiceTags,
     Subnet,
 )
-from azremedy.resources.reads import PER_VAULT, Read, Unread, rights
+from azremedy.resources.reads import Read, Unread
 from azremedy.resources.scopes import Lock, Subscription
 
 __all__ = [
-    "PER_VAULT",
     "AdminRules",
     "AttachedDisk",
     "Collection",
@@ -86,5 +85,4 @@ __all__ = [
     "Vm",
     "VmSize",
     "VmSizes",
-    "rights",
 ]
