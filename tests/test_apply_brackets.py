@@ -443,6 +443,6 @@ def test_the_command_names_the_scope_and_carries_no_escape(scope: str, words: st
     body = {"properties": {"level": "ReadOnly", "notes": "\x1b[2J$(rm)"}}
 
     assert command(lock, body) == (
-        f"az lock create --name keep --lock-type ReadOnly --notes $'\\u001b[2J$(rm)'{words}"
+        f"az lock create --name keep --lock-type ReadOnly --notes $'\\x1b[2J$(rm)'{words}"
         f" --subscription {ROOT.rpartition('/')[2]}"
     )

@@ -50,4 +50,4 @@ def test_a_name_that_az_would_take_for_a_file_stands_in_an_address_in_another_wa
 
 def test_what_a_terminal_would_obey_is_written_for_bash() -> None:
     assert shell.word("a b") == "'a b'"
-    assert shell.word("\x1b[2J\n'\\\x9b\u202e\U000e0001") == r"$'\u001b[2J\n\'\\\u009b\u202e\U000e0001'"
+    assert shell.word("\x1b[2J\n'\\\x9b\u202e\U000e0001") == r"$'\x1b[2J\n\'\\\u009b\u202e\U000e0001'"
