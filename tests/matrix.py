@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
@@ -175,10 +176,10 @@ def unfinished(run: Run | None) -> Iterator[str]:
 
 
 def strange(planned: Sequence[Step], before: Snapshot, after: Snapshot) -> Iterator[str]:
-    """What changed although no step names it, nor does the service change it by itself."""
+    """What changed although no step names it, nor does it follow a VM's state, nor the service change it by itself."""
     named = {one.request.id.key for one in planned}
     vms = {one.changes_vm.key for one in planned if one.changes_vm}
-    named |= vms | {f"{one}/instanceview" for one in vms}
+    named |= vms | {f"{one}/instanceview" for one in vms} | disks_of(vms, before)
     service = SERVICE if any(one.triggers_backup for one in planned) else ()
     for one in before.keys() | after.keys():
         if plain(before.get(one)) == plain(after.get(one)) or one in named:
@@ -187,6 +188,11 @@ def strange(planned: Sequence[Step], before: Snapshot, after: Snapshot) -> Itera
             continue
         if not any(part in one for part in service) and "/locks/" not in one:
             yield f"{one} changed, and no step names it"
+
+
+def disks_of(vms: AbstractSet[str], state: Snapshot) -> set[str]:
+    """Return the disks of VMs: their own state says whether the VM is allocated."""
+    return {one for one, body in state.items() if "/disks/" in one and body["managedBy"].lower() in vms}
 
 
 def half_made(planned: Sequence[Step], before: Snapshot, after: Snapshot) -> Iterator[str]:
