@@ -17,10 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from serving import sandbox
 
 HERE = Path(__file__).parent
 REQUEST = re.compile(r"GET (https://\S+)")
@@ -53,36 +54,6 @@ def median(runs: Sequence[Run]) -> Run:
     return Run(*(statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "memory")))
 
 
-@contextmanager
-def sandbox(vms: int, folder: Path) -> Iterator[dict[str, str]]:
-    """A sandbox of `vms` VMs in a process of its own, and the environment that it says to export."""
-    command = [
-        sys.executable,
-        "-m",
-        "azremedy",
-        "sandbox",
-        "--vms",
-        str(vms),
-        "--seed",
-        "7",
-        "--state",
-        str(folder),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    exported: dict[str, str] = {}
-    try:
-        assert process.stdout is not None  # noqa: S101 - it was asked for one line above
-        for line in process.stdout:
-            if match := re.match(r"\s*export (\w+)=['\"]?([^'\"\n]+)", line):
-                exported[match[1]] = match[2]
-            if {"AZREMEDY_CLOUD", "AZURE_CLIENT_SECRET", "REQUESTS_CA_BUNDLE"} <= set(exported):
-                break
-        yield {**os.environ, **exported, "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential"}
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def addresses(scan: Sequence[str], environ: Mapping[str, str]) -> dict[str, list[str]]:
     """What a scan asks for, from its own log: the first page of each list, and every single read."""
     ran = subprocess.run([*scan, "--debug"], env=environ, check=True, capture_output=True, text=True)
@@ -101,7 +72,10 @@ def addresses(scan: Sequence[str], environ: Mapping[str, str]) -> dict[str, list
 
 
 def compare(vms: int, runs: int) -> str:
-    with tempfile.TemporaryDirectory() as name, sandbox(vms, Path(name) / "state") as environ:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        sandbox(Path(name) / "state", "--vms", str(vms), "--seed", "7") as environ,
+    ):
         endpoint = environ["AZREMEDY_CLOUD"]
         scan = [sys.executable, "-m", "azremedy", "scan", "--subscription", "*", "--output", "json"]
         asked = addresses(scan, environ)
