@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import commands
 from applying import header
@@ -18,7 +19,8 @@ from staging import EASY, Snapshot
 
 from azremedy import planfile
 from azremedy.apply import ArmClock, Result, Settings, carry_out
-from azremedy.arm import Json, Writer
+from azremedy.arm import Accepted, Json, Request, Writer
+from azremedy.arm import Look as Seen
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
 from azremedy.cli.looking import Look, look
 from azremedy.journal import Journal
@@ -187,3 +189,61 @@ POINTS: Final = {"count": 18, "every": 24, "newest": 32}
 def broken(name: str, failed: str, *, locks: Sequence[Any] = (), **of: Any) -> dict[str, Any]:
     """Describe an estate of one VM whose last backup failed with this code."""
     return estate(vm(name, failed, **of), locks=locks)
+
+
+@dataclass
+class Breaking:
+    """A writer that breaks, as nothing should, at the nth call after its first write."""
+
+    writer: Writer
+    nth: int
+    calls: int = 0
+    wrote: bool = False
+
+    @property
+    def now(self) -> datetime:
+        return self.writer.now
+
+    @property
+    def signed_in_for(self) -> float | None:
+        return self.writer.signed_in_for
+
+    def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
+        self._count()
+        return self.writer.get(address, query)
+
+    def look(self, operation: str) -> Seen:
+        self._count()
+        return self.writer.look(operation)
+
+    def send(self, request: Request, etag: str | None = None) -> Accepted:
+        self._count()
+        accepted = self.writer.send(request, etag)
+        self.wrote = True
+        self._count()
+        return accepted
+
+    def _count(self) -> None:
+        self.calls += self.wrote
+        if self.calls == self.nth:
+            self.calls += 1
+            self._break()
+
+    def _break(self) -> NoReturn:
+        raise MemoryError("the machine is at its end")
+
+
+@dataclass
+class Meddling(Breaking):
+    """A writer beside which somebody does something once, right after its first write."""
+
+    writer: Writer
+    meddle: Any = None
+    nth: int = 1
+
+    def __init__(self, writer: Writer, meddle: Any) -> None:
+        super().__init__(writer, 1)
+        self.meddle = meddle
+
+    def _break(self) -> None:  # type: ignore[override]  # it goes on
+        self.meddle()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from azure.core.rest import HttpRequest
-from hostile import ALL, POINTS, SENTENCES, Ward, broken, locks_of, never, ward
+from hostile import ALL, POINTS, SENTENCES, Breaking, Meddling, Ward, broken, locks_of, never, ward
 from scenes import ADMITTED, LIMIT, NOTES, lock
 from staging import EASY
 
 from azremedy import journal as journals
 from azremedy.apply import ArmClock, resume
-from azremedy.arm import Accepted, Json, Look, Request, Writer
+from azremedy.arm import Json, Request, Writer
 from azremedy.errors import WriteRefused
 from azremedy.journal import Journal
 from azremedy.plan import Choices, Outcome, steps
@@ -111,48 +111,6 @@ class TestNever1AWriteInAScanOrADryRun:
         assert demo.state == before
 
 
-@dataclass
-class Breaking:
-    """A writer that breaks, as nothing should, at the nth call after its first write."""
-
-    writer: Writer
-    nth: int
-    calls: int = 0
-    wrote: bool = False
-
-    @property
-    def now(self) -> datetime:
-        return self.writer.now
-
-    @property
-    def signed_in_for(self) -> float | None:
-        return self.writer.signed_in_for
-
-    def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
-        self._count()
-        return self.writer.get(address, query)
-
-    def look(self, operation: str) -> Look:
-        self._count()
-        return self.writer.look(operation)
-
-    def send(self, request: Request, etag: str | None = None) -> Accepted:
-        self._count()
-        accepted = self.writer.send(request, etag)
-        self.wrote = True
-        self._count()
-        return accepted
-
-    def _count(self) -> None:
-        self.calls += self.wrote
-        if self.calls == self.nth:
-            self.calls += 1
-            self._break()
-
-    def _break(self) -> NoReturn:
-        raise MemoryError("the machine is at its end")
-
-
 class TestNever2ALockLiftedAndNotBack:
     @never(2, "a lifted lock that is not back")
     @pytest.mark.parametrize("nth", range(1, 9))
@@ -202,23 +160,7 @@ class TestNever2ALockLiftedAndNotBack:
             assert [one["notes"] for one in before.values()] == [notes]
 
 
-@dataclass
-class Meddling(Breaking):
-    """A writer beside which somebody does something once, right after its first write."""
-
-    writer: Writer
-    meddle: Any = None
-    nth: int = 1
-
-    def __init__(self, writer: Writer, meddle: Any) -> None:
-        super().__init__(writer, 1)
-        self.meddle = meddle
-
-    def _break(self) -> None:  # type: ignore[override]  # it goes on
-        self.meddle()
-
-
-ONLY_HERE = broken("sql1", LIMIT, hours=32, points=POINTS, backup={"instant_only": 18})
+ONLY_HERE = estate("sql1", LIMIT, hours=32, points=POINTS, backup={"instant_only": 18})
 
 
 class TestNever3APointLostThatOnlyTheSnapshotTierHas:
