@@ -60,8 +60,8 @@ CAUSES: Final[Mapping[str, tuple[str, st.SearchStrategy[Json]]]] = {
 
 
 @st.composite
-def vms(draw: st.DrawFn, name: str) -> dict[str, Any]:
-    first = [draw(st.sampled_from(["points", *CAUSES]))] if name == VMS[0] else []
+def vms(draw: st.DrawFn, name: str, *, full: bool) -> dict[str, Any]:
+    first = [draw(st.sampled_from(["points", *([] if full else CAUSES)]))] if name == VMS[0] else []
     more = draw(st.lists(st.sampled_from(sorted(CAUSES)), max_size=3 - len(first), unique=True))
     causes = list(dict.fromkeys((*first, *more)))
     hours = draw(st.sampled_from([32, 56]))
@@ -82,9 +82,12 @@ def vms(draw: st.DrawFn, name: str) -> dict[str, Any]:
 
 
 @st.composite
-def estates(draw: st.DrawFn) -> dict[str, Any]:
+def estates(draw: st.DrawFn, *, locked: bool = False) -> dict[str, Any]:
+    """Draw an estate; `locked`: one whose first VM is full of points under a lock that may be lifted."""
     names = VMS[: draw(st.integers(1, len(VMS)))]
-    machines = [draw(vms(name)) for name in names]
+    machines = [draw(vms(name, full=locked)) for name in names]
+    if locked:
+        machines[0]["points"][0] |= {"count": draw(st.integers(18, 20)), "legacy": False}
     groups = {one["group"] for one in machines} | {"backup", "network"}
     if any("points" in one and not one["points"][0]["legacy"] for one in machines):
         groups.add(POINTS_GROUP)
@@ -92,6 +95,8 @@ def estates(draw: st.DrawFn) -> dict[str, Any]:
     found = draw(
         st.lists(st.tuples(scopes, st.sampled_from(["CanNotDelete", "ReadOnly"]), st.booleans()), max_size=3)
     )
+    if locked:
+        found = [(POINTS_GROUP, found[0][1] if found else "CanNotDelete", False), *found[1:2]]
     locks = [
         {
             "name": f"Keep {number}", "scope": scope, "level": level, "notes": NOTES,
@@ -153,13 +158,33 @@ class Story:
     """The call of the writer at which the run is told to stop."""
 
 
+running = st.sampled_from([None, None, None, "sql1"])
+stops = st.one_of(st.none(), st.none(), st.integers(1, 120))
+mishaps = st.lists(faults(), max_size=3).map(tuple)
+
 stories = st.builds(
     Story,
     estate=estates(),
     choices=choices(),
     severity=st.sampled_from([Severity.SUSPECTED, Severity.CORROBORATED]),
-    faults=st.lists(faults(), max_size=3).map(tuple),
-    running=st.sampled_from([None, None, None, "sql1"]),
+    faults=mishaps,
+    running=running,
     drift=st.sampled_from([None, None, None, None, "notes", "owners", "level", "gone"]),
-    stop=st.one_of(st.none(), st.none(), st.integers(1, 120)),
+    stop=stops,
 )
+stories_of_locks = st.builds(
+    Story,
+    estate=estates(locked=True),
+    choices=st.builds(
+        Choices,
+        allow=st.just(GUARDED),
+        bracket_size=st.sampled_from([1, 20]),
+        lift_subscription_locks=st.just(value=True),
+    ),
+    severity=st.just(Severity.SUSPECTED),
+    faults=mishaps,
+    running=running,
+    drift=st.none(),
+    stop=stops,
+)
+"""Stories in which a lock is lifted as a rule, which is rare among the others."""

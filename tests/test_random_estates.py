@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import pytest
 from applying import header
-from drawing import THEIRS, Story, stories
+from drawing import THEIRS, Story, stories, stories_of_locks
 from hostile import blindly_repeated
 from hypothesis import HealthCheck, Phase, given, settings
 from matrix import EASY, SPEED, Scene, Stage, key, of, ours, path, writes
@@ -249,7 +249,7 @@ quickly = settings(
     derandomize=True,
     deadline=None,
     database=None,
-    max_examples=25,
+    max_examples=20,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -264,9 +264,23 @@ def test_nothing_is_lost_in_estates_that_nobody_thought_of(story: Story) -> None
     holds(story)
 
 
+@quickly
+@given(stories_of_locks)
+def test_no_lock_is_lost_in_them(story: Story) -> None:
+    holds(story)
+
+
 @pytest.mark.matrix
 @pytest.mark.timeout(3600)
 @at_length
 @given(stories)
 def test_nothing_is_lost_in_a_great_many_of_them(story: Story) -> None:
+    holds(story)
+
+
+@pytest.mark.matrix
+@pytest.mark.timeout(3600)
+@at_length
+@given(stories_of_locks)
+def test_no_lock_is_lost_in_a_great_many_of_them(story: Story) -> None:
     holds(story)
