@@ -61,7 +61,8 @@ CAUSES: Final[Mapping[str, tuple[str, st.SearchStrategy[Json]]]] = {
 
 @st.composite
 def vms(draw: st.DrawFn, name: str, *, full: bool) -> dict[str, Any]:
-    first = [draw(st.sampled_from(["points", *([] if full else CAUSES)]))] if name == VMS[0] else []
+    likely = ["points"] if full else ["points", *CAUSES]
+    first: list[str] = [draw(st.sampled_from(likely))] if name == VMS[0] else []
     more = draw(st.lists(st.sampled_from(sorted(CAUSES)), max_size=3 - len(first), unique=True))
     causes = list(dict.fromkeys((*first, *more)))
     hours = draw(st.sampled_from([32, 56]))
