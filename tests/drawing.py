@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hypothesis import strategies as st
-from matrix import DESTRUCTIVE, GUARDED, NOTES, WAYS
+from matrix import WAYS
+from scenes import DESTRUCTIVE, GUARDED, NOTES
 
 from azremedy.arm import Json
 from azremedy.plan import Choices, FixClass

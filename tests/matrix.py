@@ -184,8 +184,6 @@ def strange(planned: Sequence[Step], before: Snapshot, after: Snapshot) -> Itera
     for one in before.keys() | after.keys():
         if plain(before.get(one)) == plain(after.get(one)) or one in named:
             continue
-        if (after.get(one) or {}).get("managedBy", "").lower() in vms:  # a disk's state follows its VM's
-            continue
         if not any(part in one for part in service) and "/locks/" not in one:
             yield f"{one} changed, and no step names it"
 

@@ -21,7 +21,10 @@ from applying import header
 from drawing import THEIRS, Story, stories, stories_of_locks
 from hostile import blindly_repeated
 from hypothesis import HealthCheck, Phase, given, settings
-from matrix import EASY, SPEED, Scene, Stage, key, of, ours, path, writes
+from matrix import key, of, ours, path, writes
+from matrix import wrong as wronged
+from scenes import Scene
+from staging import EASY, SPEED, Stage
 
 from azremedy.apply import ArmClock, Result, Stop, carry_out, check, resume
 from azremedy.arm import Accepted, ArmId, Json, Look, Request, Writer
@@ -56,6 +59,10 @@ class Stopping:
     def now(self) -> datetime:
         return self.writer.now
 
+    @property
+    def signed_in_for(self) -> float | None:
+        return self.writer.signed_in_for
+
     def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
         self._count()
         return self.writer.get(address, query)
@@ -86,15 +93,16 @@ def told(story: Story, folder: Path) -> Iterator[Stage | None]:
             [subscription] = session.subscriptions()
             asked = Asked(deep=True, severity=story.severity)
             seen = look(session, subscription, asked, story.choices, lambda _: None)
-            assert [one for one in ours(sandbox) if writes(one.method, path(one))] == []
+            assert [one for one in ours(sandbox.requests) if writes(one.method, path(one))] == []
             if not seen.plan.groups:
                 yield None
                 return
             interfere(story, sandbox, session)
             before = sandbox.snapshot()
+            looked = tuple(sandbox.requests)
             sandbox.clear()
             scene = Scene("drawn", "", story.estate, story.choices)
-            yield Stage(scene, sandbox, session, seen, before, folder / "run.jsonl")
+            yield Stage(scene, sandbox, session, seen, before, looked, folder / "run.jsonl")
 
 
 def interfere(story: Story, sandbox: Sandbox, session: Session) -> None:
@@ -164,12 +172,12 @@ def wrong(story: Story, stage: Stage, result: Result | None) -> Iterator[str]:
     powered = any(one.request.action in {"start", "deallocate"} for one in stage.steps)
     own = (*own, "/disks/") if powered else own  # which say whether their VM holds them
     inside = tuple(f"{one.request.id.key}/" for one in stage.steps if one.request.method == "DELETE")
-    for said in stage.wrong(carried_out=way):
+    for said in wronged(stage, carried_out=way):
         if not (
             said.endswith("no step names it") and (said.startswith(inside) or any(one in said for one in own))
         ):
             yield said
-    sent = [of(one) for one in ours(stage.sandbox) if writes(one.method, path(one))]
+    sent = [of(one) for one in ours(stage.sandbox.requests) if writes(one.method, path(one))]
     yield from unplanned(stage, sent)
     yield from untouchable(stage, sent)
     yield from lost_unsaid(story, stage, sent)
@@ -229,7 +237,7 @@ def outcomes_differ(stage: Stage, result: Result | None) -> Iterator[str]:
     for one in result.done if result else ():
         if one.outcome is Outcome.APPLIED and key(one.step.request) not in confirmed:
             yield f"{one.step.summary} is said to be applied, and the journal does not say so"
-    sent = [of(one) for one in ours(stage.sandbox) if writes(one.method, path(one))]
+    sent = [of(one) for one in ours(stage.sandbox.requests) if writes(one.method, path(one))]
     tried = {key(one.step.request) for one in result.done if one.outcome in SENT} if result else set()
     for one in result.done if result else ():
         if one.outcome not in SENT and key(one.step.request) in set(sent) - tried:
