@@ -13,6 +13,13 @@ LAG: Final = timedelta(minutes=10)
 """How long ARM may still refuse writes after a lock's DELETE was answered (LOCK24)."""
 
 
+LIFTING: Final = frozenset({"Microsoft.Authorization/locks/delete", "Microsoft.Authorization/locks/write"})
+"""
+The RBAC actions that lift a lock and put it back. Planning may lift one around any step, so that every playbook that
+writes may need them (`azremedy.playbook.Playbook.fix_permissions`).
+"""
+
+
 def lift(lock: Lock) -> Step:
     """Return the step that lifts a lock that has no owners; its way back is the very lock that was there."""
     held = {"level": lock.level, "notes": lock.notes, "owners": None}

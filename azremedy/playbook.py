@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from azremedy.arm import ArmId
 from azremedy.errors import PackagingError
 from azremedy.estate import Estate, Failure, Protected
+from azremedy.lifting import LIFTING
 from azremedy.plan import ByHand, Choices, Cure, FixClass
-from azremedy.resources import Read
+from azremedy.resources import Read, rights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,8 +75,6 @@ class Playbook(Generic[E]):
     """What can be done, in one short imperative sentence; printed beside each finding."""
     needs: frozenset[Read]
     """What must be read for it; where one of these is unread for a VM, that VM is not evaluated."""
-    permissions: frozenset[str]
-    """The Azure RBAC actions that detection needs."""
     detect: Callable[[Estate], Iterator[Finding[E] | NotEvaluated]]
     about: str
     """Why, in prose: the module's docstring."""
@@ -83,6 +82,23 @@ class Playbook(Generic[E]):
     """How findings are cured; None for a cause that only a person can cure."""
     plan_needs: frozenset[Read] = frozenset()
     """What must be read beyond `needs`, for the VMs found, before a cure can be planned."""
+    writes: frozenset[str] = frozenset()
+    """The Azure RBAC actions that its steps and their ways back may need; locks that planning lifts come on top."""
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """The Azure RBAC actions that detection needs."""
+        return rights(self.needs)
+
+    @property
+    def plan_permissions(self) -> frozenset[str]:
+        """Those that it takes to plan a cure; planning looks at the locks, whichever playbook asks."""
+        return rights(self.needs | self.plan_needs | {Read.LOCKS})
+
+    @property
+    def fix_permissions(self) -> frozenset[str]:
+        """Those of the writes of its cures, with any lock in their way lifted and put back; none where it never writes."""
+        return self.writes | LIFTING if self.writes else frozenset()
 
 
 GUEST_READS = frozenset(

@@ -25,6 +25,8 @@ MEANS = {
     "restart": "it is down for some minutes",
     "redeploy": "it moves to another host",
 }
+WRITES = frozenset(f"Microsoft.Compute/virtualMachines/{action}/action" for action in MEANS)
+"""The rights that the rungs need."""
 PATIENCE = timedelta(minutes=15)
 """How long after a rung the agent or the VM may take to recover."""
 

@@ -18,18 +18,22 @@ from typing import Any
 from azremedy import points
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected, group
-from azremedy.lifting import lift, place, widest_first
+from azremedy.lifting import LIFTING, lift, place, widest_first
 from azremedy.plan import Bracket, ByHand, Choices, Cure, Expect, FixClass, Node, Step
 from azremedy.playbook import Finding
 from azremedy.resources import Lock
 
 from ._cures import UNCLEAR, admit, by_hand, cure, protection
+from ._prune import WRITES as PRUNING
 from ._prune import pruning
+from ._room import WRITES as BACKING_UP
 from ._room import backup, room, until_pruned
 
 FOR_GOOD = (
     "for good, lock the VM's own group instead, or let the policy name an unlocked group for restore points"
 )
+WRITES = LIFTING | BACKING_UP | PRUNING
+"""The rights that its steps and their ways back may need."""
 
 
 @dataclass(frozen=True, slots=True)

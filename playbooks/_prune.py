@@ -28,6 +28,14 @@ SAME_BACKUP = timedelta(minutes=10)
 RECENT = timedelta(days=7)
 """A whole collection goes only where the vault has a copy that is younger."""
 
+WRITES = frozenset(
+    {
+        "Microsoft.Compute/restorePointCollections/delete",
+        "Microsoft.Compute/restorePointCollections/restorePoints/delete",
+    }
+)
+"""The rights that the deletions need."""
+
 
 def pruning(estate: Estate, one: Protected, choices: Choices) -> tuple[Step, ...] | str:
     """Return the deletions that bring a VM at the limit below it, or why there are none."""

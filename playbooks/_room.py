@@ -22,6 +22,11 @@ from ._cures import shows
 KEEP_FOR = "now+P7D"
 """When a restore point of an on-demand backup expires."""
 
+WRITES = frozenset(
+    {"Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems/backup/action"}
+)
+"""The right that the backup needs."""
+
 
 def room(estate: Estate, one: Protected) -> tuple[ArmId, int]:
     """

@@ -73,12 +73,6 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Update the VM agent, on Linux from the distribution's repository, while no backup runs.",
     needs=GUEST_READS,
-    permissions=frozenset(
-        {
-            "Microsoft.Compute/virtualMachines/read",
-            "Microsoft.Compute/virtualMachines/instanceView/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,

@@ -25,7 +25,7 @@ from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Vm
 
 from ._cures import AGENT_READY, shows, singly
-from ._ladder import is_running, ladder
+from ._ladder import WRITES, is_running, ladder
 
 READY = "provisioningstate/succeeded"
 RUNNING = "powerstate/running"
@@ -135,14 +135,9 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Reapply the VM, then restart it; redeploy it only if neither brings the agent back.",
     needs=GUEST_READS,
-    permissions=frozenset(
-        {
-            "Microsoft.Compute/virtualMachines/read",
-            "Microsoft.Compute/virtualMachines/instanceView/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.LOCKS}),
+    writes=WRITES,
 )

@@ -152,9 +152,15 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Spread the data over smaller disks, or leave the disk out of the backup and state why.",
     needs=frozenset({Read.VMS, Read.DISKS, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL}),
-    permissions=frozenset({"Microsoft.Compute/disks/read"}),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.LOCKS, Read.VM_SIZES}),
+    writes=frozenset(
+        {
+            "Microsoft.Compute/disks/write",
+            "Microsoft.Compute/virtualMachines/attachDetachDataDisks/action",
+            "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems/write",
+        }
+    ),
 )

@@ -104,13 +104,6 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.MANUAL,
     remedy="Let the firewall pass Azure Storage, add a route for its tag to the internet, or a service endpoint.",
     needs=GUEST_READS | {Read.NICS, Read.VNETS, Read.ROUTE_TABLES},
-    permissions=frozenset(
-        {
-            "Microsoft.Network/networkInterfaces/read",
-            "Microsoft.Network/routeTables/read",
-            "Microsoft.Network/virtualNetworks/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,

@@ -110,15 +110,11 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.MANUAL,
     remedy="Find out why it was stopped; then undelete and resume it, or leave it.",
     needs=frozenset({Read.VMS, Read.VAULTS, Read.ITEMS}),
-    permissions=frozenset(
-        {
-            "Microsoft.Compute/virtualMachines/read",
-            "Microsoft.RecoveryServices/Vaults/read",
-            "Microsoft.RecoveryServices/Vaults/backupProtectedItems/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.LOCKS}),
+    writes=frozenset(
+        {"Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems/write"}
+    ),
 )

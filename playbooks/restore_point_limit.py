@@ -28,7 +28,7 @@ from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corrobo
 from azremedy.resources import Policy, Read
 
 from ._cures import UNCLEAR, protection, singly
-from ._prune import pruning
+from ._prune import WRITES, pruning
 
 SPARE = 3
 """Points above what the policy explains that are normal (IR25)."""
@@ -166,14 +166,9 @@ PLAYBOOK = Playbook(
             Read.JOB_DETAIL,
         }
     ),
-    permissions=frozenset(
-        {
-            "Microsoft.Compute/restorePointCollections/read",
-            "Microsoft.Compute/restorePointCollections/restorePoints/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.RECOVERY_POINTS, Read.LOCKS}),
+    writes=WRITES,
 )

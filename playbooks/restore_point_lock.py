@@ -26,7 +26,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Lock, Read
 
-from ._lift import lifting
+from ._lift import WRITES, lifting
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +118,9 @@ PLAYBOOK = Playbook(
             Read.POINTS,
         }
     ),
-    permissions=frozenset(
-        {
-            "Microsoft.Authorization/locks/read",
-            "Microsoft.Compute/restorePointCollections/read",
-            "Microsoft.Compute/restorePointCollections/restorePoints/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.RECOVERY_POINTS}),
+    writes=WRITES,
 )

@@ -103,16 +103,14 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Allow TCP 443 from this VM to the service tag Storage of its region, above the rule that denies it.",
     needs=GUEST_READS | {Read.NICS, Read.NSGS, Read.VNETS, Read.ROUTE_TABLES},
-    permissions=frozenset(
-        {
-            "Microsoft.Network/networkInterfaces/read",
-            "Microsoft.Network/networkSecurityGroups/read",
-            "Microsoft.Network/routeTables/read",
-            "Microsoft.Network/virtualNetworks/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.SERVICE_TAGS, Read.ADMIN_RULES, Read.LOCKS}),
+    writes=frozenset(
+        {
+            "Microsoft.Network/networkSecurityGroups/securityRules/delete",
+            "Microsoft.Network/networkSecurityGroups/securityRules/write",
+        }
+    ),
 )

@@ -84,13 +84,6 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.MANUAL,
     remedy="Enable backup in a vault of the VM's region, unless it is meant to go without.",
     needs=frozenset({Read.VMS, Read.VAULTS, Read.ITEMS}),
-    permissions=frozenset(
-        {
-            "Microsoft.Compute/virtualMachines/read",
-            "Microsoft.RecoveryServices/Vaults/read",
-            "Microsoft.RecoveryServices/Vaults/backupProtectedItems/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,

@@ -110,9 +110,15 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Deallocate the VM if it is meant to be off, or start it.",
     needs=frozenset({Read.VMS, Read.POWER, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL}),
-    permissions=frozenset({"Microsoft.Compute/virtualMachines/read"}),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.LOCKS}),
+    writes=frozenset(
+        {
+            "Microsoft.Compute/virtualMachines/deallocate/action",
+            "Microsoft.Compute/virtualMachines/powerOff/action",
+            "Microsoft.Compute/virtualMachines/start/action",
+        }
+    ),
 )

@@ -23,7 +23,7 @@ from azremedy.playbook import Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
 
 from ._cures import shows, singly
-from ._ladder import ladder
+from ._ladder import WRITES, ladder
 
 PROVISIONING = "provisioningstate/"
 FAILED = PROVISIONING + "failed"
@@ -135,14 +135,9 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Reapply the VM; have a failed extension of another vendor repaired by its owner.",
     needs=frozenset({Read.VMS, Read.VIEW, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL}),
-    permissions=frozenset(
-        {
-            "Microsoft.Compute/virtualMachines/read",
-            "Microsoft.Compute/virtualMachines/instanceView/read",
-        }
-    ),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.LOCKS}),
+    writes=WRITES,
 )

@@ -189,9 +189,9 @@ PLAYBOOK = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Uninstall the extension; the next backup installs it again.",
     needs=GUEST_READS,
-    permissions=frozenset({"Microsoft.Compute/virtualMachines/instanceView/read"}),
     detect=detect,
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.LOCKS}),
+    writes=frozenset({"Microsoft.Compute/virtualMachines/extensions/delete"}),
 )

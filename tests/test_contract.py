@@ -152,7 +152,11 @@ class TestEveryPlaybook:
     def test_declares_what_it_reads_and_the_rights_for_it(self, one: Playbook[Any]) -> None:
         assert one.needs <= frozenset(Read)
         assert one.needs & {Read.ITEMS, Read.VMS}
-        assert all(re.fullmatch(r"Microsoft\.\w+/[\w/]+/(read|action)", right) for right in one.permissions)
+        assert all(re.fullmatch(r"Microsoft\.\w+/[\w/]+/read", right) for right in one.permissions)
+        assert one.permissions <= one.plan_permissions
+        assert all(
+            re.fullmatch(r"Microsoft\.\w+/[\w/]+/(write|delete|action)", right) for right in one.writes
+        )
 
     def test_has_a_test_file_that_names_healthy_cases(self, one: Playbook[Any]) -> None:
         tests = ROOT / "tests" / f"test_{one.id.replace('-', '_')}.py"

@@ -43,11 +43,13 @@ from building import (
 from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, as_data, steps
+from azremedy.planning import Blocked, cleared
 from azremedy.playbook import load
 from azremedy.points import service_collections
 from azremedy.resources import (
     AdminRules,
     ExtensionView,
+    Lock,
     PowerState,
     Read,
     Route,
@@ -206,6 +208,12 @@ class TestEveryCure:
                 for right in step.permissions
             )
 
+    def test_needs_no_right_that_its_card_does_not_name(self, read: Estate, choices: Choices) -> None:
+        for cure, step in written(read, choices):
+            assert step.permissions <= PLAYBOOKS[cure.playbook].writes, step.summary
+            for lifted in steps(*with_locks_lifted(read, cure, choices)):
+                assert lifted.permissions <= PLAYBOOKS[cure.playbook].fix_permissions, lifted.summary
+
     def test_says_what_is_lost_where_something_is(self, read: Estate, choices: Choices) -> None:
         for _, step in written(read, choices):
             if step.fix_class is FixClass.DESTRUCTIVE:
@@ -290,6 +298,26 @@ def things(read: Estate, of: ArmId) -> Iterator[ArmId]:
 def test_a_playbook_that_writes_asks_for_the_locks(one: Any) -> None:
     if one.plan is not None and any(isinstance(made, Cure) for made in plans(one.id, sick, DESTRUCTIVE)):
         assert Read.LOCKS in one.needs | one.plan_needs
+
+
+def test_a_card_names_no_right_that_no_cure_needs() -> None:
+    used: dict[str, set[str]] = {name: set() for name in PLAYBOOKS}
+    for world in WORLDS:
+        read, choices = world.values
+        for cure, step in written(read, choices):
+            used[cure.playbook] |= step.permissions
+
+    assert used == {name: one.writes for name, one in PLAYBOOKS.items()}
+
+
+def with_locks_lifted(read: Estate, cure: Cure, choices: Choices) -> tuple[Any, ...]:
+    """The nodes of a cure where each group that it writes to is locked, as planning clears them."""
+    locked = tuple(
+        Lock(ArmId(f"{group}/providers/Microsoft.Authorization/locks/azremedy-test"), "CanNotDelete")
+        for group in dict.fromkeys(step.request.id.group for step in steps(*cure.nodes))
+    )
+    clear = cleared(replace(read, locks=(*read.locks, *locked)), cure.nodes, choices)
+    return () if isinstance(clear, Blocked) else clear
 
 
 def test_look_alikes_change_no_cure() -> None:

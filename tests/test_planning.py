@@ -77,7 +77,6 @@ def playbook(id_: str, *nodes: Node, **changes: Any) -> Playbook[Any]:
         fix_class=FixClass.GUARDED,
         remedy="Do it by hand.",
         needs=frozenset(),
-        permissions=frozenset(),
         detect=lambda _: iter(()),
         about="",
         plan=cures,

@@ -25,7 +25,6 @@ PLAYBOOK: Playbook[Any] = Playbook(
     fix_class=FixClass.GUARDED,
     remedy="Do it.",
     needs=frozenset({Read.VMS, Read.LOCKS}),
-    permissions=frozenset(),
     detect=lambda _: iter(()),
     about="",
 )

@@ -17,12 +17,12 @@ from typing import Any
 from azremedy import addresses, egress, network
 from azremedy.arm import ArmId, Json, PostingReader
 from azremedy.collect import Progress, Reading, by_read, decode, pool, sources
-from azremedy.collect.sweep import FIELDS, NONSENSE, PER_VAULT, Sweep, answers, malformed
+from azremedy.collect.sweep import FIELDS, NONSENSE, Sweep, answers, malformed
 from azremedy.collect.values import text
 from azremedy.errors import ReadError
 from azremedy.estate import Estate
 from azremedy.playbook import Finding, Playbook
-from azremedy.resources import AdminRules, Item, Nic, Read, RecoveryPoints, Rule
+from azremedy.resources import PER_VAULT, AdminRules, Item, Nic, Read, RecoveryPoints, Rule
 
 LISTED = frozenset(FIELDS) - PER_VAULT
 """Kinds that one list over the whole subscription answers."""

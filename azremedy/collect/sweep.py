@@ -16,7 +16,7 @@ from azremedy.collect.sources import Single, Source
 from azremedy.collect.suspects import failed_jobs, uncounted
 from azremedy.errors import ReadError
 from azremedy.estate import Estate, Protected
-from azremedy.resources import PowerState, Read, Subscription, Unread
+from azremedy.resources import PER_VAULT, PowerState, Read, Subscription, Unread
 
 Progress = Callable[[Read, int], None]
 """Called with a kind and the number of requests of that kind so far, from any thread."""
@@ -36,7 +36,6 @@ FIELDS: Mapping[Read, str] = {
     Read.JOBS: "jobs",
     Read.POLICIES: "policies",
 }
-PER_VAULT = frozenset({Read.ITEMS, Read.JOBS, Read.POLICIES})
 IDLE = 100
 """Empty pages in a row after which a list is taken to lead nowhere; ARM may send a few where it filters."""
 

@@ -45,10 +45,11 @@ from azremedy.resources.network import (
     ServiceTags,
     Subnet,
 )
-from azremedy.resources.reads import Read, Unread
+from azremedy.resources.reads import PER_VAULT, Read, Unread, rights
 from azremedy.resources.scopes import Lock, Subscription
 
 __all__ = [
+    "PER_VAULT",
     "AdminRules",
     "AttachedDisk",
     "Collection",
@@ -85,4 +86,5 @@ __all__ = [
     "Vm",
     "VmSize",
     "VmSizes",
+    "rights",
 ]

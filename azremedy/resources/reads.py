@@ -1,9 +1,11 @@
-"""What is asked of ARM, and what has no answer."""
+"""What is asked of ARM, the rights for it, and what has no answer."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from azremedy.arm import ArmId
 
@@ -32,6 +34,43 @@ class Read(StrEnum):
     SERVICE_TAGS = "service tags"
     ADMIN_RULES = "security admin rules"
     VM_SIZES = "virtual machine sizes"
+
+
+PER_VAULT: Final = frozenset({Read.ITEMS, Read.JOBS, Read.POLICIES})
+"""Kinds that are read of one vault after the other, once the vaults are known."""
+
+VAULT: Final = "Microsoft.RecoveryServices/Vaults"
+RIGHTS: Final[Mapping[Read, str]] = {
+    Read.SUBSCRIPTION: "Microsoft.Resources/subscriptions/read",
+    Read.VMS: "Microsoft.Compute/virtualMachines/read",
+    Read.POWER: "Microsoft.Compute/virtualMachines/read",
+    Read.NICS: "Microsoft.Network/networkInterfaces/read",
+    Read.NSGS: "Microsoft.Network/networkSecurityGroups/read",
+    Read.VNETS: "Microsoft.Network/virtualNetworks/read",
+    Read.ROUTE_TABLES: "Microsoft.Network/routeTables/read",
+    Read.DISKS: "Microsoft.Compute/disks/read",
+    Read.LOCKS: "Microsoft.Authorization/locks/read",
+    Read.COLLECTIONS: "Microsoft.Compute/restorePointCollections/read",
+    Read.VAULTS: f"{VAULT}/read",
+    Read.ITEMS: f"{VAULT}/backupProtectedItems/read",
+    Read.JOBS: f"{VAULT}/backupJobs/read",
+    Read.POLICIES: f"{VAULT}/backupPolicies/read",
+    Read.VIEW: "Microsoft.Compute/virtualMachines/instanceView/read",
+    Read.JOB_DETAIL: f"{VAULT}/backupJobs/read",
+    Read.POINTS: "Microsoft.Compute/restorePointCollections/restorePoints/read",
+    Read.RECOVERY_POINTS: (f"{VAULT}/backupFabrics/protectionContainers/protectedItems/recoveryPoints/read"),
+    Read.SERVICE_TAGS: "Microsoft.Network/locations/serviceTags/read",
+    Read.ADMIN_RULES: "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules/action",
+}
+"""
+The Azure RBAC action that each kind of read needs (SDK). The last one is a POST that only reads: `*/read` does not hold it.
+"""
+
+
+def rights(reads: frozenset[Read]) -> frozenset[str]:
+    """Return the RBAC actions for these reads, and for the subscription and the vaults that they rest on."""
+    below = {Read.SUBSCRIPTION, *({Read.VAULTS} if reads & PER_VAULT else ())}
+    return frozenset(RIGHTS[read] for read in reads | below)
 
 
 @dataclass(frozen=True, slots=True)
