@@ -40,7 +40,7 @@ def playbook(
     def detect(_: Estate) -> Iterator[Finding[None] | NotEvaluated]:
         yield from said
 
-    return Playbook(id_, "Title", ("C1",), FixClass.MANUAL, "Do.", needs, frozenset(), detect, "why")
+    return Playbook(id_, "Title", ("C1",), FixClass.MANUAL, "Do.", needs, detect, "why")
 
 
 def unread(read: Read, scope: ArmId | str) -> Unread:

@@ -7,7 +7,7 @@ A lock that is lifted must be put back by the same sign-in, so one that may end 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -16,8 +16,26 @@ from azremedy.arm import ArmId, Json, Reader, Request, Writer
 from azremedy.errors import MissingRights
 from azremedy.paging import listed
 from azremedy.plan import Bracket, Expect, Group, Ladder, Node, Step, Test, steps
+from azremedy.resources import Read, rights
 
 SHOWN: Final = 10
+
+WRITING: Final = re.compile(r"/(?:\w+/action|write|delete)$", re.ASCII)
+"""What follows the type in a right to write."""
+
+ITEM: Final = "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems"
+BACKUPS: Final = rights(frozenset({Read.ITEMS, Read.JOBS, Read.POLICIES})) | {f"{ITEM}/read"}
+"""What it takes to see whether a backup is in the way."""
+
+BESIDE: Final[Mapping[str, frozenset[str]]] = {
+    "Microsoft.Compute/": BACKUPS | {"Microsoft.Compute/locations/operations/read"},
+    "Microsoft.Compute/virtualMachines/": rights(frozenset({Read.VIEW})),
+    "Microsoft.Network/": frozenset({"Microsoft.Network/locations/operations/read"}),
+    "Microsoft.Network/networkSecurityGroups/": rights(frozenset({Read.NSGS})),
+    f"{ITEM}/": frozenset({f"{ITEM}/operationsStatus/read"}),
+    f"{ITEM}/backup/": rights(frozenset({Read.JOBS})),
+}
+"""What is read beside the target of a write, by how the right to write begins: operations, views, backups."""
 
 
 def check(writer: Writer, groups: Sequence[Group], max_unlocked: timedelta = timedelta()) -> None:
@@ -74,6 +92,15 @@ def missing(reader: Reader, groups: Sequence[Group]) -> tuple[tuple[str, ArmId],
             address = quoted(f"{scope}/providers/Microsoft.Authorization/permissions")
             held[scope] = list(listed(reader, address, {"api-version": PERMISSIONS}))
     return tuple((right, scope) for right, scope in needed if not allows(held[scope], right))
+
+
+def reads(writes: Iterable[str]) -> frozenset[str]:
+    """Return the RBAC actions for all that is read before, while and after writes with these actions are carried out."""
+    held = set(rights(frozenset({Read.SUBSCRIPTION}))) | {"Microsoft.Authorization/permissions/read"}
+    for write in writes:
+        held.add(WRITING.sub("/read", write))
+        held.update(*(more for start, more in BESIDE.items() if write.startswith(start)))
+    return frozenset(held)
 
 
 def allows(permissions: Sequence[Json], action: str) -> bool:

@@ -51,6 +51,17 @@ def span(written: str) -> timedelta:
     return timedelta(**{UNITS[parts[2]]: int(parts[1])})
 
 
+GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+
+
+def subscription_id(written: str) -> str:
+    """Return a subscription's id, for commands that ask nobody what a name stands for."""
+    id_ = written.strip().removeprefix("/subscriptions/").rstrip("/")
+    if not GUID.fullmatch(id_):
+        raise click.BadParameter(f"{written!r} is no subscription's id; 'az account list' shows them.")
+    return id_.lower()
+
+
 class Report(NamedTuple):
     """A report to be written: its format and its file."""
 

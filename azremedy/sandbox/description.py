@@ -50,7 +50,8 @@ class Identity(Part, frozen=True):
     Who may sign in besides the owner.
 
     Everybody may read, but what `cannot_read` names (resources or groups) answers 403; what may be written is a
-    matter of roles: `role` at the subscription, or `roles` in its place.
+    matter of roles: `role` at the subscription, or `roles` in its place. Who has `actions` instead, as a custom role
+    at the subscription has them, may read and write what they name and nothing else.
     """
 
     name: Name
@@ -58,6 +59,7 @@ class Identity(Part, frozen=True):
     secret: str
     role: Role = "Reader"
     roles: tuple[Assignment, ...] = ()
+    actions: tuple[str, ...] = ()
     cannot_read: tuple[str, ...] = ()
 
 

@@ -34,12 +34,17 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An identity: `cannot_read` are the lower-cased scopes that it is refused, with everything below them."""
+    """
+    An identity: `cannot_read` are the lower-cased scopes that it is refused, with everything below them.
+
+    `actions` are those of a custom role of its own, in place of `roles`; then reading is a matter of actions too.
+    """
 
     client_id: str
     secret: str
     object_id: str
     roles: tuple[Held, ...] = ()
+    actions: tuple[str, ...] = ()
     cannot_read: tuple[str, ...] = ()
 
     def may_read(self, key: str) -> bool:

@@ -2,7 +2,7 @@
 Who may do what: Azure's built-in roles, assigned at scopes.
 
 Reading is everybody's but for what an identity's `cannot_read` names; all else needs an assignment whose actions, less
-its notActions, allow it.
+its notActions, allow it. An identity with a custom role needs its actions for reading, too.
 """
 
 from __future__ import annotations
@@ -154,7 +154,8 @@ def action(call: Call) -> str:
     verb = {"PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}.get(call.method, "read")
     type_ = ArmId(call.path).type
     if not type_:
-        return f"Microsoft.Resources/subscriptions/resourceGroups/{verb}"
+        below = "resourceGroups/" if ArmId(call.path).group else ""
+        return f"Microsoft.Resources/subscriptions/{below}{verb}"
     namespace, *rest = type_.split("/")
     provider = namespace.removeprefix("microsoft.")
     spelled = SPELLING.get(provider, provider.capitalize())
@@ -166,27 +167,45 @@ def pattern(wanted: str) -> re.Pattern[str]:
     return re.compile(re.escape(wanted).replace(r"\*", ".*"), re.IGNORECASE)
 
 
-def allows(role: str, wanted: str) -> bool:
+def allows(given: Definition, wanted: str) -> bool:
     """Whether a role allows an action."""
-    given = ROLES[role]
     return any(pattern(one).fullmatch(wanted) for one in given.actions) and not any(
         pattern(one).fullmatch(wanted) for one in given.not_actions
     )
 
 
-def held(principal: Principal, scope: str) -> Iterable[str]:
+def held(principal: Principal, scope: str) -> Iterable[Definition]:
     """Return the roles that a principal has at a lower-cased scope: its own there and those it inherits."""
-    return [one.role for one in principal.roles if ArmId(one.scope).covers(ArmId(scope))]
+    custom = (Definition(principal.actions),) if principal.actions else ()
+    return (*custom, *(ROLES[one.role] for one in principal.roles if ArmId(one.scope).covers(ArmId(scope))))
+
+
+def holds(principal: Principal, scope: str, wanted: str) -> bool:
+    """Whether a principal may carry out an action at a lower-cased scope."""
+    return any(allows(role, wanted) for role in held(principal, scope))
 
 
 def require(call: Call) -> None:
     """Refuse a write that no role of the caller allows."""
-    principal, wanted = call.principal, action(call)
-    if principal and not any(allows(role, wanted) for role in held(principal, call.key)):
+    if call.principal and not holds(call.principal, call.key, action(call)):
+        raise forbidden(call, call.principal)
+
+
+def require_reading(call: Call, principal: Principal) -> None:
+    """Refuse what a principal may not read. The list of subscriptions is everybody's."""
+    if not principal.may_read(call.key):
         raise forbidden(call, principal)
+    if call.method != "GET" or not principal.actions or call.key == "/subscriptions":
+        return
+    wanted = [action(call)]
+    if call.query.get("$expand", "").lower() == "restorepoints":
+        wanted.append(wanted[0].replace("/read", "/restorePoints/read"))
+    for one in wanted:
+        if not holds(principal, call.key, one):
+            raise forbidden(call, principal, one)
 
 
-def forbidden(call: Call, principal: Principal) -> ArmError:
+def forbidden(call: Call, principal: Principal, wanted: str | None = None) -> ArmError:
     scope = ArmId(call.path).text
     if call.method == "POST":
         scope = scope.rpartition("/")[0]
@@ -194,7 +213,7 @@ def forbidden(call: Call, principal: Principal) -> ArmError:
         403,
         "AuthorizationFailed",
         f"The client '{principal.client_id}' with object id '{principal.object_id}' does not have authorization to "
-        f"perform action '{action(call)}' over scope '{scope}' or the scope is invalid. "
+        f"perform action '{wanted or action(call)}' over scope '{scope}' or the scope is invalid. "
         "If access was recently granted, please refresh your credentials.",
     )
 
@@ -202,8 +221,8 @@ def forbidden(call: Call, principal: Principal) -> ArmError:
 def permissions(_arm: Arm, call: Call) -> Answer:
     """Answer what the caller may do at a scope, one entry a role."""
     scope = ArmId(call.key).scope.key
-    roles = held(call.principal, scope) if call.principal else ["Owner"]
-    return ok({"value": [shown(ROLES[role]) for role in roles], "nextLink": None})
+    roles = held(call.principal, scope) if call.principal else [ROLES["Owner"]]
+    return ok({"value": [shown(role) for role in roles], "nextLink": None})
 
 
 def shown(given: Definition) -> Json:

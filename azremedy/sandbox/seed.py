@@ -197,14 +197,18 @@ def principals(estate: Estate, where: str) -> Sequence[Principal]:
                 one.client_id,
                 one.secret,
                 guid(one.client_id),
-                tuple(
-                    Held(held.role, scope(held.scope, one)) for held in one.roles or [Assignment(one.role)]
-                ),
+                tuple(Held(held.role, scope(held.scope, one)) for held in assigned(one)),
+                one.actions,
                 tuple(scope(name, one) for name in one.cannot_read),
             )
             for one in estate.identities
         ),
     ]
+
+
+def assigned(one: Identity) -> Sequence[Assignment]:
+    """Return the roles of an identity; who has actions of its own has none."""
+    return () if one.actions else one.roles or (Assignment(one.role),)
 
 
 def notes(estate: Estate, where: str, made: Mapping[str, Json]) -> Iterator[tuple[str, str, Json]]:

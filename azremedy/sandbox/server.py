@@ -267,8 +267,7 @@ class Sandbox:
                 "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )
-        if not principal.may_read(call.key):
-            raise rights.forbidden(call, principal)
+        rights.require_reading(call, principal)
         catch_up(self._arm)
         given = self.instead(call) or answer(self._arm, replace(call, principal=principal))
         return replace(
