@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from applying import header
 from commands import azremedy
-from matrix import DESTRUCTIVE, LIMIT, SCENES, SPEED, Scene, asked, estate, lock
+from hostile import broken
+from scenes import DESTRUCTIVE, LIMIT, SCENES, Scene, lock
+from staging import SPEED, asked
 
 from azremedy.apply import ArmClock, Settings, carry_out, check
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
@@ -45,19 +47,19 @@ VAULT_LOCKED = [lock("backup", "ReadOnly")]
 MORE = (
     Scene(
         "a collection that may go", "restore-point-lock",
-        estate("sql1", LIMIT, hours=32, points={"count": 18, "every": 24, "newest": 32}, locks=[
+        broken("sql1", LIMIT, hours=32, points={"count": 18, "every": 24, "newest": 32}, locks=[
             lock("AzureBackupRG_westeurope_1")
         ]),
         Choices(allow=DESTRUCTIVE, delete_collection=frozenset({"sql1"})),
     ),
     Scene(
         "a collection that may go, locked", "restore-point-limit",
-        estate("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32}, locks=VM_LOCKED),
+        broken("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32}, locks=VM_LOCKED),
         Choices(allow=DESTRUCTIVE, delete_collection=frozenset({"web2"})),
     ),
     Scene(
         "an agent that comes back after a redeploy, locked", "agent-unresponsive",
-        estate(
+        broken(
             "dc1", "UserErrorGuestAgentStatusUnavailable", locks=VM_LOCKED,
             agent={"state": "not-ready", "back_after": "redeploy"},
         ),
@@ -65,7 +67,7 @@ MORE = (
     ),
     Scene(
         "a VM that failed, locked", "vm-provisioning",
-        estate(
+        broken(
             "files1", "UserErrorVmProvisioningStateFailed", hours=32, locks=VM_LOCKED,
             provisioning={"state": "Failed", "cured_by": "reapply"},
         ),
@@ -73,12 +75,12 @@ MORE = (
     ),
     Scene(
         "shut down from inside, locked", "vm-power-state",
-        estate("print1", "UserErrorVmNotInDesirableState", hours=32, power="stopped", locks=VM_LOCKED),
+        broken("print1", "UserErrorVmNotInDesirableState", hours=32, power="stopped", locks=VM_LOCKED),
         replace(Choices(allow=DESTRUCTIVE), power="off"),
     ),
     Scene(
         "a disk that is too large, locked", "disk-size",
-        estate(
+        broken(
             "archive1", "UserErrorUnsupportedDiskSize", locks=VAULT_LOCKED,
             disks=[{"lun": 0, "size": 40960, "sku": "StandardSSD_LRS"}],
         ),
@@ -86,7 +88,7 @@ MORE = (
     ),
     Scene(
         "protection that was stopped, locked", "protection-state",
-        estate(
+        broken(
             "hr1", LIMIT, locks=VAULT_LOCKED,
             backup={"state": "ProtectionStopped", "completed": 900, "failed": None},
         ),

@@ -52,7 +52,6 @@ EXTENSION_OPERATIONS = Playbook(
     fix_class=FixClass.MANUAL,
     remedy="Allow extension operations once the VM agent is installed, or back the VM up crash-consistently.",
     needs=GUEST_READS,
-    permissions=frozenset({"Microsoft.Compute/virtualMachines/read"}),
     detect=detect,
     about=__doc__ or "",
 )

@@ -60,6 +60,7 @@ RIGHTS: Final[Mapping[Read, str]] = {
     Read.POINTS: "Microsoft.Compute/restorePointCollections/restorePoints/read",
     Read.RECOVERY_POINTS: (f"{VAULT}/backupFabrics/protectionContainers/protectedItems/recoveryPoints/read"),
     Read.SERVICE_TAGS: "Microsoft.Network/locations/serviceTags/read",
+    Read.VM_SIZES: "Microsoft.Compute/locations/vmSizes/read",
     Read.ADMIN_RULES: "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules/action",
 }
 """
