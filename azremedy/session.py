@@ -13,9 +13,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -169,6 +170,32 @@ class Session:
         )[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Which ARM is meant and what to sign in with; `secret` is None where the environment signs in."""
+
+    cloud: str | None
+    environ: Mapping[str, str]
+    ca: Path | None = None
+    secret: ClientSecret | None = None
+    default: str | None = None
+    """The subscription that is meant where none is named, if that is not for the environment to say."""
+    called: str | None = None
+
+
+@contextmanager
+def door(cloud: str | None, environ: Mapping[str, str] | None = None) -> Iterator[Door]:
+    """Yield the door to a cloud (see `connect`); that of `sandbox` is open while the block lasts."""
+    if cloud != "sandbox":
+        yield Door(cloud, os.environ if environ is None else environ)
+        return
+    from azremedy.sandbox import embedded  # noqa: PLC0415 - an extra that only this cloud needs
+
+    with embedded() as sandbox:
+        secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+        yield Door(sandbox.url, {}, sandbox.ca, secret, default="*", called=cloud)
+
+
 @contextmanager
 def connect(
     cloud: str | None = None,
@@ -186,26 +213,19 @@ def connect(
     line for each request, without secrets. Raises `SignInError` without a usable credential and `Incomplete` where
     the endpoint does not answer as ARM.
     """
-    environ = os.environ if environ is None else environ
     with ExitStack() as stack:
-        ca, secret, default, called = None, None, None, None
-        if cloud == "sandbox":
-            from azremedy.sandbox import embedded  # noqa: PLC0415 - an extra that only this cloud needs
-
-            sandbox = stack.enter_context(embedded())
-            called = cloud
-            cloud, ca, environ, default = sandbox.url, sandbox.ca, {}, "*"
-            secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+        at = stack.enter_context(door(cloud, environ))
         began = monotonic()
-        found = find_cloud(cloud, ca=ca, deadline=deadline, environ=environ)
+        found = find_cloud(at.cloud, ca=at.ca, deadline=deadline, environ=at.environ)
         left = None if deadline is None else deadline - (monotonic() - began)
         known: dict[str, Any] = {
-            "tenant": tenant, "secret": secret, "ca": ca, "log": log, "workers": WORKERS, "environ": environ
+            "tenant": tenant, "secret": at.secret, "ca": at.ca, "log": log, "workers": WORKERS,
+            "environ": at.environ,
         }  # fmt: skip
         reader = stack.enter_context(open_reader(found, deadline=left, **known))
         yield Session(
             reader,
-            default or subscriptions.default_subscription(environ, found.name),
-            called or found.endpoint,
+            at.default or subscriptions.default_subscription(at.environ, found.name),
+            at.called or found.endpoint,
             partial(open_writer, found, **known),
         )

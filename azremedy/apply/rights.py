@@ -86,12 +86,14 @@ def span(of: timedelta) -> str:
 def missing(reader: Reader, groups: Sequence[Group]) -> tuple[tuple[str, ArmId], ...]:
     """Return the permissions that the identity lacks, each with its scope. Raises `ReadError`."""
     needed = sorted({pair for group in groups for step in steps(*group.nodes) for pair in _needs(step)})
-    held: dict[ArmId, list[Json]] = {}
-    for _, scope in needed:
-        if scope not in held:
-            address = quoted(f"{scope}/providers/Microsoft.Authorization/permissions")
-            held[scope] = list(listed(reader, address, {"api-version": PERMISSIONS}))
+    held = {scope: permissions(reader, scope) for scope in dict.fromkeys(scope for _, scope in needed)}
     return tuple((right, scope) for right, scope in needed if not allows(held[scope], right))
+
+
+def permissions(reader: Reader, scope: ArmId) -> list[Json]:
+    """Return what the identity's roles permit at a scope, those of wider scopes included. Raises `ReadError`."""
+    address = quoted(f"{scope}/providers/Microsoft.Authorization/permissions")
+    return list(listed(reader, address, {"api-version": PERMISSIONS}))
 
 
 def reads(writes: Iterable[str]) -> frozenset[str]:
@@ -103,11 +105,11 @@ def reads(writes: Iterable[str]) -> frozenset[str]:
     return frozenset(held)
 
 
-def allows(permissions: Sequence[Json], action: str) -> bool:
+def allows(held: Sequence[Json], action: str) -> bool:
     """Whether one of these role permissions has an action among its actions and not among its exceptions."""
     return any(
         _matches(one.get("actions") or (), action) and not _matches(one.get("notActions") or (), action)
-        for one in permissions
+        for one in held
     )
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, wait
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
 
-from azremedy.azure.cloud import Cloud
+from azremedy.azure.cloud import Cloud, told_time
 from azremedy.azure.cloud import cloud as named_cloud
 from azremedy.azure.credential import ClientSecret, sign_in
 from azremedy.azure.pace import Pace
@@ -20,9 +20,19 @@ from azremedy.errors import ReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
-__all__ = ["ArmReader", "ArmWriter", "ClientSecret", "Cloud", "find_cloud", "open_reader", "open_writer"]
+__all__ = [
+    "ArmReader",
+    "ArmWriter",
+    "ClientSecret",
+    "Cloud",
+    "find_cloud",
+    "open_reader",
+    "open_writer",
+    "time_of",
+]
 
 T = TypeVar("T")
 
@@ -42,6 +52,19 @@ def find_cloud(
     known = os.environ if environ is None else environ
     with Session(ca=ca, environ=known, workers=1) as session:
         return within(deadline, lambda: named_cloud(name_or_address, environ=known, http=session))
+
+
+def time_of(
+    cloud: Cloud,
+    *,
+    ca: str | Path | None = None,
+    deadline: float | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> datetime | None:
+    """The time that a cloud's ARM tells to whoever asks for its metadata (see `azremedy.azure.cloud.told_time`)."""
+    known = os.environ if environ is None else environ
+    with Session(ca=ca, environ=known, workers=1) as session:
+        return within(deadline, lambda: told_time(cloud, http=session))
 
 
 def within(seconds: float | None, call: Callable[[], T]) -> T:

@@ -12,11 +12,13 @@ from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.util import Url, parse_url
 
 from azremedy.azure.failures import SNIPPET, no_answer, plain
+from azremedy.azure.pace import date
 from azremedy.azure.transport import CONNECT, loopback
 from azremedy.errors import AzremedyError, Incomplete
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from azremedy.arm import Json
 
@@ -103,6 +105,18 @@ def cloud(name_or_address: str | None, *, environ: Mapping[str, str], http: requ
     return made if made.authority and made.audience else _completed(made, http)
 
 
+def told_time(of: Cloud, *, http: requests.Session) -> datetime | None:
+    """
+    Return the time that an endpoint tells while it shows its metadata, as only ARM does; None where it tells none.
+
+    Nobody has to be signed in for that. Raises `Incomplete` where no ARM endpoint answers.
+    """
+    answer = _answer(of, http)
+    if not isinstance(_entry(_decoded(answer.content, of), of), dict):
+        raise _not_arm(of, "its metadata is no object")
+    return date(answer.headers)
+
+
 def _of_name(name_or_address: str) -> Cloud:
     return _CLOUDS.get(name_or_address.lower()) or _of_address(name_or_address, "The cloud")
 
@@ -146,7 +160,7 @@ def _parsed(address: str) -> Url | None:
 
 def _completed(partial: Cloud, http: requests.Session) -> Cloud:
     """`partial` with what the endpoint's own metadata says of authority and audience."""
-    entry = _entry(_metadata(partial, http), partial)
+    entry = _entry(_decoded(_answer(partial, http).content, partial), partial)
     try:
         sign_in = entry["authentication"]
         authority, audience = sign_in["loginEndpoint"], sign_in["audiences"][0]
@@ -162,14 +176,18 @@ def _completed(partial: Cloud, http: requests.Session) -> Cloud:
     )
 
 
-def _metadata(partial: Cloud, http: requests.Session) -> Json:
+def _answer(partial: Cloud, http: requests.Session) -> requests.Response:
+    """The answer of an endpoint that is asked for its metadata."""
     try:
         answer = http.get(partial.endpoint + METADATA, timeout=(CONNECT, _PATIENCE), allow_redirects=False)
-        body = answer.content
     except (requests.RequestException, HTTPError, OSError, ValueError) as error:
         raise no_answer(error, partial.host) from error
     if answer.status_code != 200:
         raise _not_arm(partial, f"it answered {answer.status_code} to {METADATA.partition('?')[0]}")
+    return answer
+
+
+def _decoded(body: bytes, partial: Cloud) -> Json:
     try:
         return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError) as error:

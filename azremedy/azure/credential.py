@@ -42,6 +42,16 @@ class ClientSecret:
     client_secret: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who signed in: `by` is the kind of credential that gave the token, `seconds` how long that holds from now on."""
+
+    by: str
+    who: str
+    tenant: str | None
+    seconds: float
+
+
 @final
 class CachedCredential:
     """
@@ -126,8 +136,7 @@ class CachedCredential:
         `az login`. On a build server `az`, Azure PowerShell and `azd` may hold a federated assertion that was good for
         minutes (AADSTS700024), and what comes after the token that they gave nobody knows.
         """
-        inner = getattr(self._inner, "_successful_credential", None) or self._inner
-        if not self._in_ci or type(inner).__name__ not in BORROWED:
+        if not self._in_ci or self._kind() not in BORROWED:
             return None
         return self.get_token_info(scope).expires_on - self._now()
 
@@ -140,6 +149,17 @@ class CachedCredential:
         ids = (("application", claims.get("appid") or claims.get("azp")), ("object", claims.get("oid")))
         told = (f"{kind} {plain(id_, SNIPPET)}" for kind, id_ in ids if isinstance(id_, str))
         return next(told, "unknown")
+
+    def signed_in(self, scope: str) -> SignedIn:
+        """Return who the token for `scope` names and where it comes from. Raises `SignInError`."""
+        token = self.get_token_info(scope)
+        tenant = _claims(token.token).get("tid")
+        told = plain(tenant, SNIPPET) if isinstance(tenant, str) else None
+        return SignedIn(self._kind(), self.who(scope), told, token.expires_on - self._now())
+
+    def _kind(self) -> str:
+        """Return the class of the credential that gave the token, of a chain the one that did."""
+        return type(getattr(self._inner, "_successful_credential", None) or self._inner).__name__
 
     def _fresh(self, token: AccessTokenInfo) -> bool:
         now = self._now()

@@ -60,6 +60,8 @@ READ_POSTS: Final = tuple(
 )
 """The POSTs that only read, by their paths in lower case."""
 
+REMAINING: Final = "x-ms-ratelimit-remaining-"
+
 SHOWN: Final = frozenset({"api-version", "$filter", "$expand", "$select", "$top", "statusonly"})
 """Query parameters whose values the log shows; any other may be a secret."""
 
@@ -222,7 +224,7 @@ class Throttle(Policy):
             self._pace.sleep(seconds)
 
     def _learn(self, answer: HttpResponse) -> None:
-        remaining = answer.headers.get("x-ms-ratelimit-remaining-subscription-reads", "")
+        remaining = answer.headers.get(f"{REMAINING}subscription-reads", "")
         with self._lock:
             if remaining.isdecimal():
                 self._scarce = int(remaining) < self._workers
@@ -231,13 +233,20 @@ class Throttle(Policy):
 
 
 class Tally(Policy):
-    """Counts the requests that leave, and keeps the newest time that ARM has told."""
+    """
+    Counts the requests that leave, and keeps what ARM tells beside its answers: the time, and what is left of quotas.
+
+    `remaining` is by the end of a header's name (`subscription-reads`); `wait` are the seconds that the last refusal
+    for want of quota asks for.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = Lock()
         self.sent = 0
         self.newest: datetime | None = None
+        self.remaining: dict[str, int] = {}
+        self.wait: float | None = None
 
     def send(self, request: Sent) -> Answered:
         with self._lock:
@@ -247,7 +256,15 @@ class Tally(Policy):
         with self._lock:
             if told and (self.newest is None or told > self.newest):
                 self.newest = told
+            self._learn(response.http_response)
         return response
+
+    def _learn(self, answer: HttpResponse) -> None:
+        for name, value in answer.headers.items():
+            found = name.lower()
+            if found.startswith(REMAINING) and value.isdecimal():
+                self.remaining[found.removeprefix(REMAINING)] = int(value)
+        self.wait = asked_wait(answer.headers) if answer.status_code == 429 else None
 
 
 class Log(Policy):

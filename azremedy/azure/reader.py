@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from azremedy.arm import Json
     from azremedy.azure.cloud import Cloud
-    from azremedy.azure.credential import CachedCredential
+    from azremedy.azure.credential import CachedCredential, SignedIn
     from azremedy.azure.pace import Pace
 
 
@@ -85,6 +85,21 @@ class ArmReader:
     def who(self) -> str:
         """Whom the sign-in names. Raises `SignInError` where it does not hold any more."""
         return self._credential.who(self.cloud.scope)
+
+    @property
+    def signed_in(self) -> SignedIn:
+        """Who signed in, and how. Raises `SignInError` where it does not hold any more."""
+        return self._credential.signed_in(self.cloud.scope)
+
+    @property
+    def remaining(self) -> Mapping[str, int]:
+        """What ARM said last is left of its quotas, by name (`subscription-reads`)."""
+        return dict(self._tally.remaining)
+
+    @property
+    def asked_to_wait(self) -> float | None:
+        """Seconds that ARM's last answer asks to wait for want of quota; None where it was no such answer."""
+        return self._tally.wait
 
     def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
         """

@@ -47,6 +47,11 @@ def default_subscription(environ: Mapping[str, str], cloud: str | None = None) -
         return None
 
 
+def shown(reader: Reader) -> tuple[Subscription, ...]:
+    """Every subscription that ARM shows to this identity, whatever its state. Raises `ReadError`."""
+    return tuple(map(_subscription, listed(reader, "/subscriptions", API)))
+
+
 def find(reader: Reader, named: Sequence[str]) -> tuple[Subscription, ...]:
     """
     The subscriptions of these ids and names, each once, in the order named; `*` is every enabled one.
@@ -54,7 +59,7 @@ def find(reader: Reader, named: Sequence[str]) -> tuple[Subscription, ...]:
     Raises `Incomplete` for an id that ARM does not show, `AmbiguousSubscription` for a name that fits none or several.
     """
     by_name = [name for name in named if not _GUID.fullmatch(name.strip())]
-    every = tuple(map(_subscription, listed(reader, "/subscriptions", API))) if by_name else ()
+    every = shown(reader) if by_name else ()
     found: dict[ArmId, Subscription] = {}
     for name in named:
         guid = _GUID.fullmatch(name.strip())

@@ -12,6 +12,7 @@ from azure.core.pipeline.transport import (  # pylint: disable=no-name-in-module
     RequestsTransport,
 )
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies, select_proxy
 from urllib3.util import Retry, parse_url
 
 from azremedy.errors import AzremedyError
@@ -25,6 +26,7 @@ READ: Final = 60.0
 """Seconds of silence in an answer after which it is given up."""
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_PROXY_VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY")
 
 
 def loopback(host: str | None) -> bool:
@@ -72,16 +74,28 @@ def requests_transport(session: Session) -> RequestsTransport:
     )
 
 
+def authorities(ca: str | Path | None, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """What names the CA certificates to trust, and their file or folder; None for requests' own."""
+    if ca:
+        return "The CA", str(ca)
+    return next(((name, environ[name]) for name in _CA_VARIABLES if environ.get(name)), None)
+
+
+def proxy(url: str, environ: Mapping[str, str]) -> tuple[str, str] | None:
+    """What names the proxy on the way to `url`, and its address without a password; None where there is none."""
+    if loopback(parse_url(url).host) or not (address := select_proxy(url, get_environ_proxies(url))):
+        return None
+    shown = parse_url(address)
+    source = next((name for name in _PROXY_VARIABLES if environ.get(name) == address), "the system")
+    return source, shown._replace(auth="…" if shown.auth else None).url
+
+
 def bundle(ca: str | Path | None, environ: Mapping[str, str]) -> str | None:
     """The file or folder of CA certificates to trust; None for requests' own. `AzremedyError` if it is of no use."""
-    named = (
-        [("The CA", str(ca))]
-        if ca
-        else [(name, environ[name]) for name in _CA_VARIABLES if environ.get(name)]
-    )
+    named = authorities(ca, environ)
     if not named:
         return None
-    source, path = named[0]
+    source, path = named
     if not Path(path).exists():
         raise AzremedyError(f"{source} names {path}, which does not exist: name a file of CA certificates.")
     if Path(path).is_file():
