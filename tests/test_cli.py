@@ -85,7 +85,10 @@ def test_without_a_command_help_is_an_error() -> None:
         ),
         (["scan", "extra"], "Got unexpected extra argument (extra) (see 'azremedy scan --help')"),
         (["schema"], "Missing argument 'NAME' (see 'azremedy schema --help')"),
-        (["schema", "scna"], "There is no schema 'scna'. Did you mean 'scan'? There are: plan, run, scan."),
+        (
+            ["schema", "scna"],
+            "There is no schema 'scna'. Did you mean 'scan'? There are: doctor, plan, run, scan.",
+        ),
         (["scan", "--estate", "nowhere.json"], "Cannot read nowhere.json: No such file or directory."),
     ],
 )

@@ -40,7 +40,7 @@ LAYERS = (
     {"playbooks"},
     {"collect", "scan", "saved", "planning", "planfile", "apply", "journal", "verify"},
     {"azure", "change", "report", "sandbox"},
-    {"session", "roles", "cli", "__main__", "__init__"},
+    {"session", "roles", "doctor", "cli", "__main__", "__init__"},
 )
 """From low to high; a module imports from layers below its own, and in its own as `MAY_MEET` says."""
 

@@ -27,9 +27,12 @@ ITEM: Final = "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContain
 BACKUPS: Final = rights(frozenset({Read.ITEMS, Read.JOBS, Read.POLICIES})) | {f"{ITEM}/read"}
 """What it takes to see whether a backup is in the way."""
 
+RUNNING: Final = ("deallocate", "powerOff", "redeploy", "restart", "start")
+"""The actions before which it is looked at whether a VM runs."""
+
 BESIDE: Final[Mapping[str, frozenset[str]]] = {
     "Microsoft.Compute/": BACKUPS | {"Microsoft.Compute/locations/operations/read"},
-    "Microsoft.Compute/virtualMachines/": rights(frozenset({Read.VIEW})),
+    **{f"Microsoft.Compute/virtualMachines/{action}/": rights(frozenset({Read.VIEW})) for action in RUNNING},
     "Microsoft.Network/": frozenset({"Microsoft.Network/locations/operations/read"}),
     "Microsoft.Network/networkSecurityGroups/": rights(frozenset({Read.NSGS})),
     f"{ITEM}/": frozenset({f"{ITEM}/operationsStatus/read"}),

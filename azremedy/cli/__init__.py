@@ -37,6 +37,7 @@ COMMANDS = {
     "report": ("azremedy.cli.report:report", "Write what an earlier scan found in another format."),
     "playbooks": ("azremedy.cli.playbooks:playbooks", "List the causes that are looked for."),
     "roles": ("azremedy.cli.roles:roles", "Print the Azure roles that scans and cures need."),
+    "doctor": ("azremedy.cli.doctor:doctor", "Check what a scan rests on, from this machine to its rights."),
     "sandbox": ("azremedy.cli.sandbox:sandbox", "Serve an ARM of one's own, with things that are broken."),
     "schema": ("azremedy.cli.schema:schema", "Print the JSON Schema of an output."),
     "help": ("azremedy.cli.topics:topics", "Explain a topic, such as exit-codes."),
