@@ -256,9 +256,16 @@ class TestTheWay:
         assert made["certificates"]["status"] == "ok"
         assert "sign-in" not in made.lines
 
-    def test_an_endpoint_that_speaks_html_ends_in_3(self, server: Server, there: dict[str, str]) -> None:
-        server.on("/metadata/endpoints", Answer(b"<html>Sign in to the hotel's network</html>"))
-        made = check_up(**there)
+    @pytest.mark.parametrize("body", [b"<html>Sign in to the hotel's network</html>", b"[]", b'"well"'])
+    def test_an_endpoint_that_does_not_speak_arm_ends_in_3(
+        self, body: bytes, server: Server, there: dict[str, str]
+    ) -> None:
+        server.on("/metadata/endpoints", Answer(body))
+        known = {
+            "AZURE_AUTHORITY_HOST": server.address,
+            "AZURE_RESOURCE_MANAGER_AUDIENCE": "https://management.azure.com",
+        }
+        made = check_up(**there, **known)
 
         assert made.code == 3
         assert "is not an ARM endpoint" in made["cloud"]["told"]
