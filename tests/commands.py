@@ -42,7 +42,7 @@ class Ended:
 def environment(**variables: str) -> dict[str, str]:
     """This process's environment without what azremedy obeys, and with these variables."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(SILENT)}
-    return {**kept, **variables}
+    return {**kept, "XDG_CONFIG_HOME": os.devnull, **variables}
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -51,8 +51,14 @@ def command(*arguments: str | Path) -> list[str]:
 
 def azremedy(*arguments: str | Path, **variables: str) -> Ended:
     """Run a command to its end."""
+    return azremedy_in(Path.cwd(), *arguments, **variables)
+
+
+def azremedy_in(folder: Path, *arguments: str | Path, **variables: str) -> Ended:
+    """Run a command to its end in a folder."""
     ended = subprocess.run(
         command(*arguments),
+        cwd=folder,
         env=environment(**variables),
         capture_output=True,
         encoding="utf-8",

@@ -8,12 +8,14 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from azremedy import __version__
 from azremedy.cli.lazy import LazyGroup
+from azremedy.cli.options import option
 from azremedy.cli.output import complain, flush
 from azremedy.errors import AzremedyError, Exit
 
@@ -46,8 +48,18 @@ COMMANDS = {
 
 @click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="azremedy", message="%(prog)s %(version)s")
-def azremedy() -> None:
+@option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Read this file instead of the azremedy.toml of the project.",
+)
+@click.pass_context
+def azremedy(ctx: click.Context, config: Path | None) -> None:
     """Say why the next Azure VM backup will fail, with the evidence."""
+    from azremedy.cli.config import settle  # noqa: PLC0415 - only a command that runs takes settings from files
+
+    settle(ctx, config)
 
 
 def main() -> NoReturn:

@@ -275,7 +275,8 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     refuse_both(flags.attach_disks, [disk for disk, _ in flags.exclude_lun])
     if flags.apply and flags.form:
         raise AzremedyError("--as means nothing with --apply.")
-    if flags.apply and not flags.plan and not flags.subscription:
+    of_a_file = ctx.get_parameter_source("subscription") is click.core.ParameterSource.DEFAULT_MAP
+    if flags.apply and not flags.plan and (of_a_file or not flags.subscription):
         raise AzremedyError("--apply needs --subscription, or --plan with a plan that names one.")
 
 

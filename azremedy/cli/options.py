@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from azremedy.errors import AzremedyError
 from azremedy.report import OUTPUTS, REPORTS
@@ -17,14 +18,32 @@ from azremedy.report import OUTPUTS, REPORTS
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+SETTINGS = "azremedy.settings"
+"""Where a context keeps what files set (`azremedy.cli.config`)."""
+
+
 class Option(click.Option):
-    """An option whose environment form is split at commas where the flag may be repeated."""
+    """
+    An option whose environment form is split at commas where the flag may be repeated.
+
+    What neither the command line nor the environment says, a file may.
+    """
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
         if not self.multiple:
             return super().value_from_envvar(ctx)
         value = self.resolve_envvar_value(ctx)
         return None if value is None else [part.strip() for part in value.split(",") if part.strip()]
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, click.Parameter]
+    ) -> tuple[Any, ParameterSource]:
+        value, source = super().consume_value(ctx, opts)
+        if source is ParameterSource.DEFAULT and self.envvar and SETTINGS in ctx.meta:
+            held = ctx.meta[SETTINGS].of(ctx.command)
+            if self.name in held:
+                return held[self.name], ParameterSource.DEFAULT_MAP
+        return value, source
 
 
 def option(*names: str, environment: bool = True, **attributes: Any) -> Callable[[F], F]:
@@ -140,6 +159,8 @@ def debugging() -> Callable[[F], F]:
 def remember(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if ctx.obj is not None and param.name:
         ctx.obj[param.name] = value
+    if value and SETTINGS in ctx.meta:
+        ctx.meta[SETTINGS].tell()
 
 
 def meant(word: str, words: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from azremedy.baseline import Comparison
 from azremedy.cli import accepted
 from azremedy.cli.annotate import annotate
 from azremedy.cli.options import (
+    SETTINGS,
     Report,
     annotation,
     color,
@@ -198,6 +199,8 @@ def told(ctx: click.Context, given: Mapping[str, Any]) -> Flags:
     """Return what was asked for. Raises `AzremedyError` where it makes no sense."""
     flags = Flags(**given, debug=ctx.obj["debug"])
     refuse_contradictions(ctx, flags)
+    if flags.verbose and not flags.quiet and SETTINGS in ctx.meta:
+        ctx.meta[SETTINGS].tell()
     known, today = load(), datetime.now(UTC).date()
     return replace(flags, accepted=accepted.of_file(flags.suppressions, known, today))
 

@@ -1,0 +1,153 @@
+"""
+What a project file may say of each option.
+
+It comes with a checkout, perhaps with somebody's branch, and who runs azremedy there has agreed to nothing in it. So it may
+tighten safety, never loosen it, against what holds without it: the user's file or the default. It never names where a
+secret is sent, what is judged in place of Azure, or a file outside of its own folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from azremedy.errors import AzremedyError
+from azremedy.playbook import Severity
+
+THRESHOLDS = (*map(str, Severity), "never")
+"""What `--fail-on` takes, from the tightest to the loosest."""
+
+WEEK = timedelta(days=7)
+"""The look-back where none is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Which way is tighter, in words and as a rank (the higher, the tighter), and why."""
+
+    tighter: str
+    why: str
+    rank: Callable[[Any], float]
+
+
+def size(value: Any, without: float = inf) -> float:
+    """Return a number or a duration in seconds; `without` stands for none."""
+    if value is None:
+        return without
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def on(why: str) -> Order:
+    return Order("true", why, float)
+
+
+def off(why: str) -> Order:
+    return Order("false", why, lambda value: -float(value))
+
+
+def less(tighter: str, why: str) -> Order:
+    return Order(tighter, why, lambda value: -size(value))
+
+
+def more(tighter: str, why: str, without: float = inf) -> Order:
+    return Order(tighter, why, lambda value: size(value, without))
+
+
+ORDERED = {
+    "fail-on": Order(
+        "a lower severity", "it fails on more findings", lambda value: -float(THRESHOLDS.index(value))
+    ),
+    "exit-zero": off("findings that end in 0 stop no pipeline"),
+    "allow-partial": off("what was not read is not known to be healthy"),
+    "deep": on("every protected VM is looked at closely, not suspects only"),
+    "lookback": more("longer", "more failed backups count as evidence", WEEK.total_seconds()),
+    "deadline": more("longer, or none", "what is not read is not found"),
+    "dry-run": on("nothing is written"),
+    "max-changes": less("fewer", "a plan with more writes is refused"),
+    "stop-after": less("fewer", "nothing more is started once so many groups went wrong"),
+    "max-unlocked": less("shorter", "lifted locks are back sooner"),
+    "bracket-size": less("fewer", "one unlocking serves fewer VMs"),
+    "settle": more("longer", "a VM is restarted only for what lasts"),
+    "parallel": less("fewer", "less is under way when something goes wrong"),
+    "prove": off("it starts backups"),
+}
+"""Options that have to do with safety: a project file may move them one way."""
+
+REFUSED = {
+    "cloud": "it says where the token is sent",
+    "tenant": "it says whom to sign in to",
+    "journal": "it is what puts locks back, and stays where the user keeps it",
+    "estate": "a file would be judged in place of Azure",
+    "plan": "what is applied is named on the command line",
+    "playbook": "leaving causes out would hide them",
+    "power": "it admits writes to VMs",
+    "resume-protection": "it admits writes to protected items",
+    "state": "it names a folder that `azremedy sandbox reset` deletes from",
+}
+"""Options that a project file may not name at all, and why."""
+
+WITHIN = ("report", "save", "save-estate")
+"""Options that name files to be written: they lie in the project file's folder or below it."""
+
+FREE = (
+    "subscription", "resource-group", "vm", "output", "query", "as", "color", "quiet", "verbose", "debug",
+    "port", "vms", "seed", "speed",
+)  # fmt: skip
+"""Options that have to do with whom the project is about and what it looks like, not with safety."""
+
+
+def check(file: Path, key: str, value: Any, without: Any) -> None:
+    """Raise `AzremedyError` for what a project file may not say; `without` is what holds without it."""
+    if key in ORDERED:
+        check_order(file, key, value, without)
+    elif key in WITHIN:
+        check_place(file, key, value)
+    elif key not in FREE:
+        why = REFUSED.get(key, "it may loosen safety")
+        raise AzremedyError(f"{file}: a project file cannot set {key}: {why}.")
+
+
+def check_order(file: Path, key: str, value: Any, without: Any) -> None:
+    order = ORDERED[key]
+    if order.rank(value) < order.rank(without):
+        raise AzremedyError(
+            f"{file}: {key} = {written(value)} is looser than {written(without)}, which holds without this file; "
+            f"a project file may only tighten it ({order.tighter}: {order.why})."
+        )
+
+
+def check_place(file: Path, key: str, value: Any) -> None:
+    folder = file.resolve().parent
+    for path in paths(value):
+        if not path.resolve().is_relative_to(folder):
+            raise AzremedyError(
+                f"{file}: {key} names {path}, and a project file names no file outside of {folder}."
+            )
+
+
+def paths(value: Any) -> Iterator[Path]:
+    """Yield the files that a value names."""
+    if isinstance(value, Path):
+        yield value
+    elif hasattr(value, "path"):
+        yield value.path
+    elif isinstance(value, Iterable):
+        for one in value:
+            yield from paths(one)
+
+
+def written(value: Any) -> str:
+    """Return a value as a file or flag would hold it."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case timedelta():
+            return f"{value.total_seconds():g}s"
+        case _:
+            return str(value)
