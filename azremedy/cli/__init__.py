@@ -15,7 +15,7 @@ import click
 
 from azremedy import __version__
 from azremedy.cli.lazy import LazyGroup
-from azremedy.cli.options import option
+from azremedy.cli.options import COMPLETING, option
 from azremedy.cli.output import complain, flush
 from azremedy.errors import AzremedyError, Exit
 
@@ -42,6 +42,10 @@ COMMANDS = {
     "doctor": ("azremedy.cli.doctor:doctor", "Check what a scan rests on, from this machine to its rights."),
     "sandbox": ("azremedy.cli.sandbox:sandbox", "Serve an ARM of one's own, with things that are broken."),
     "schema": ("azremedy.cli.schema:schema", "Print the JSON Schema of an output."),
+    "completion": (
+        "azremedy.cli.completion:completion",
+        "Print the script that completes azremedy in a shell.",
+    ),
     "help": ("azremedy.cli.topics:topics", "Explain a topic, such as exit-codes."),
 }
 
@@ -86,6 +90,10 @@ def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit code; whatever goes wrong has been said in one sentence."""
     settings: dict[str, bool] = {}
     try:
+        if asked := os.environ.get(COMPLETING):
+            from azremedy.cli.completion import complete  # noqa: PLC0415 - only a shell that completes asks
+
+            return complete(azremedy, asked)
         with azremedy.make_context("azremedy", list(arguments), obj=settings) as context:
             code = azremedy.invoke(context)
         flush()

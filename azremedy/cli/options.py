@@ -18,6 +18,9 @@ from azremedy.report import OUTPUTS, REPORTS
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+COMPLETING = "_AZREMEDY_COMPLETE"
+"""The variable that a shell's script sets when it asks what may stand at the cursor (`azremedy.cli.completion`)."""
+
 SETTINGS = "azremedy.settings"
 """Where a context keeps what files set (`azremedy.cli.config`)."""
 
@@ -79,6 +82,13 @@ def subscription_id(written: str) -> str:
     if not GUID.fullmatch(id_):
         raise click.BadParameter(f"{written!r} is no subscription's id; 'az account list' shows them.")
     return id_.lower()
+
+
+def playbook_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    """Return the ids of playbooks that begin so, for a shell to complete."""
+    from azremedy.playbook import load  # noqa: PLC0415 - only a shell that completes asks
+
+    return [name for name in load() if name.startswith(incomplete)]
 
 
 class Report(NamedTuple):

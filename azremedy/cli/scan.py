@@ -23,6 +23,7 @@ from azremedy.cli.options import (
     option,
     output,
     pick,
+    playbook_ids,
     report,
     span,
     target,
@@ -124,7 +125,12 @@ class Result:
 @option("--vm", multiple=True, help="Only this VM, by name or id; may be repeated.")
 @option("--vault", multiple=True, help="Only VMs of this vault, by name or id; may be repeated.")
 @option("--policy", multiple=True, help="Only VMs of this backup policy, by name or id; may be repeated.")
-@option("--playbook", multiple=True, help="Only this cause (see 'azremedy playbooks'); may be repeated.")
+@option(
+    "--playbook",
+    multiple=True,
+    shell_complete=playbook_ids,
+    help="Only this cause (see 'azremedy playbooks'); may be repeated.",
+)
 @option("--deep", is_flag=True, help="Look at every protected VM closely, not at suspects only.")
 @option("--lookback", type=span, metavar="DURATION", help="How far back failed backups count.  [default: 7d]")
 @option("--deadline", type=span, metavar="DURATION", help="Stop reading after this time, such as 10m.")
