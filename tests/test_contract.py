@@ -38,7 +38,7 @@ LAYERS = (
     },
     {"playbook", "plan", "lifting", "baseline"},
     {"playbooks"},
-    {"collect", "scan", "saved", "planning", "planfile", "apply", "journal", "verify"},
+    {"collect", "scan", "saved", "masking", "planning", "planfile", "apply", "journal", "verify"},
     {"azure", "change", "report", "sandbox"},
     {"session", "roles", "doctor", "cli", "__main__", "__init__"},
 )

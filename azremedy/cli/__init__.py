@@ -16,7 +16,7 @@ import click
 from azremedy import __version__
 from azremedy.cli.lazy import LazyGroup
 from azremedy.cli.options import COMPLETING, option
-from azremedy.cli.output import complain, flush
+from azremedy.cli.output import complain, flush, voice
 from azremedy.errors import AzremedyError, Exit
 
 COMMANDS = {
@@ -89,6 +89,7 @@ def terminated(*_: object) -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run a command and return the exit code; whatever goes wrong has been said in one sentence."""
     settings: dict[str, bool] = {}
+    voice.through = str
     try:
         if asked := os.environ.get(COMPLETING):
             from azremedy.cli.completion import complete  # noqa: PLC0415 - only a shell that completes asks

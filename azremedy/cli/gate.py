@@ -115,7 +115,7 @@ def result_of(flags: Flags, max_age: timedelta) -> Result:
     made = found(flags, playbooks_of(flags.playbook))
     if flags.estate is not None:
         refuse_old(flags.estate, made, max_age)
-    return judged(flags, made)
+    return masked(flags, judged(flags, made))
 
 
 def refuse_old(file: Path, result: Result, max_age: timedelta) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def offline(flags: Flags, file: Path, playbooks: Sequence[Playbook[Any]] | None) -> Scan:
     """Judge a saved estate: what was asked for, or every playbook for which it holds enough."""
     estate = looked_back(saved.load(file), flags.lookback, file)
+    if flags.mask:
+        flags.mask.learn(estate)
     known = list(load().values()) if playbooks is None else playbooks
     lacking = ", ".join(playbook.id for playbook in known if not playbook.needs <= estate.reads)
     if lacking and playbooks is not None:

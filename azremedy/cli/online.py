@@ -89,6 +89,8 @@ def one(
     show: Show,
 ) -> Scan:
     """Read one subscription and judge it."""
+    if flags.mask:
+        flags.mask.about(subscription)
     estate, scan = session.examine(
         subscription,
         playbooks=playbooks,
@@ -99,6 +101,8 @@ def one(
         whole=flags.save_estate is not None,
         progress=reading(subscription.name, show),
     )
+    if flags.mask:
+        flags.mask.learn(estate)
     if flags.save_estate:
         save(flags.save_estate, saved.dump(estate))
     seen.add(estate)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from azremedy.ci import in_ci
-from azremedy.cli.output import note
+from azremedy.cli.output import note, voice
 from azremedy.report.plain import plain
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def in_place() -> Iterator[Show]:
     from rich.text import Text  # noqa: PLC0415 - as above
 
     with Console(stderr=True).status(Text("connecting")) as status:
-        yield lambda line: status.update(Text(line, no_wrap=True, overflow="ellipsis"))
+        yield lambda line: status.update(Text(voice.through(line), no_wrap=True, overflow="ellipsis"))
 
 
 def reading(name: str, show: Show) -> Callable[[Read, int], None]:

@@ -66,6 +66,7 @@ ORDERED = {
     "deep": on("every protected VM is looked at closely, not suspects only"),
     "lookback": more("longer", "more failed backups count as evidence", WEEK.total_seconds()),
     "deadline": more("longer, or none", "what is not read is not found"),
+    "mask": on("nothing that is shown names the estate"),
     "dry-run": on("nothing is written"),
     "max-changes": less("fewer", "a plan with more writes is refused"),
     "stop-after": less("fewer", "nothing more is started once so many groups went wrong"),

@@ -30,6 +30,7 @@ from azremedy.cli.options import (
 )
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
+from azremedy.cli.veil import Veil, mask
 from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import of_document, render
@@ -75,6 +76,7 @@ class Flags:
     show_suppressed: bool
     baseline: Path | None
     annotate: str
+    mask: Veil | None
     quiet: bool
     verbose: bool
     color: str
@@ -174,6 +176,7 @@ class Result:
 )
 @option("--write-baseline", type=target, metavar="FILE", help="Keep what is found, to compare with later.")
 @annotation()
+@mask()
 @option("--quiet", is_flag=True, help="Nothing on standard error but errors.")
 @option("--verbose", is_flag=True, help="Say how many requests were made, by kind.")
 @color()
@@ -188,7 +191,7 @@ def scan(ctx: click.Context, /, **given: Any) -> Exit:
     """
     flags = told(ctx, given)
     search = searching(flags.query)
-    result = judged(flags, found(flags, chosen(flags.playbook)))
+    result = masked(flags, judged(flags, found(flags, chosen(flags.playbook))))
     if flags.write_baseline:
         save(flags.write_baseline, accepted.baseline_of(result.scans))
     if flags.verbose and not flags.quiet:
@@ -222,6 +225,7 @@ def judged(flags: Flags, result: Result) -> Result:
 
 def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     """Refuse flags that mean nothing beside `--estate`; an environment made for other scans is no mistake."""
+    refuse_unmasked(flags)
     if flags.estate is None:
         return
     for name in ONLINE:
@@ -229,6 +233,24 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
             raise AzremedyError(
                 f"--{name.replace('_', '-')} means nothing with --estate, which reads a file."
             )
+
+
+def refuse_unmasked(flags: Flags) -> None:
+    """Refuse, beside `--mask`, what keeps or logs names as they are."""
+    for name, given in (("debug", flags.debug), ("save-estate", flags.save_estate)):
+        if flags.mask and given:
+            raise AzremedyError(
+                f"--{name} writes names as they are, which --mask is there to hide: give one of them."
+            )
+
+
+def masked(flags: Flags, result: Result) -> Result:
+    """Return what is shown: the result, with `--mask` under pseudonyms."""
+    if flags.mask is None:
+        return result
+    every = flags.mask.every
+    scans = tuple(flags.mask.scan(one) for one in result.scans)
+    return Result(scans, every.masked(result.failed), every.masked(result.compared))
 
 
 def chosen(named: Sequence[str]) -> Sequence[Playbook[Any]] | None:
@@ -248,6 +270,10 @@ def searching(query: str | None) -> Callable[[Any], Any] | None:
 
 def found(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Result:
     """Read a file or Azure, and judge it."""
+    if flags.mask:
+        flags.mask.names(
+            subscription=flags.subscription, group=flags.resource_group, vm=flags.vm, tenant=(flags.tenant,)
+        )
     if flags.estate is not None:
         from azremedy.cli.offline import offline  # noqa: PLC0415 - decoding is loaded when something is decoded
 
