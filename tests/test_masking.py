@@ -146,10 +146,12 @@ def whole(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
 
 
+REPORTS_OF = Path(__file__).parents[1] / "azremedy" / "report"
 VOCABULARY = " ".join(
     [
         *(f"{one.id} {one.title} {one.remedy} {one.about}" for one in playbook.load().values()),
         json.dumps(msgspec.json.decode(Path(__file__).parents[1].joinpath("azremedy/report/schemas/scan.json").read_bytes())),
+        *(one.read_text(encoding="utf-8") for one in REPORTS_OF.rglob("*") if one.suffix in {".jinja", ".css", ".js", ".py"}),
         "Subscription VMs protected lists only calls ARM Severity Evidence backup failed ago requests id name",
     ]
 )  # fmt: skip

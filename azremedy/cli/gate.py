@@ -20,6 +20,7 @@ from azremedy.cli.scan import (
     ending,
     found,
     judged,
+    masked,
     present,
     scan,
     searching,

@@ -24,6 +24,9 @@ THRESHOLDS = (*map(str, Severity), "never")
 WEEK = timedelta(days=7)
 """The look-back where none is named."""
 
+HOUR = timedelta(hours=1)
+"""How old a saved estate may be for a gate where nothing is named."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -66,6 +69,9 @@ ORDERED = {
     "deep": on("every protected VM is looked at closely, not suspects only"),
     "lookback": more("longer", "more failed backups count as evidence", WEEK.total_seconds()),
     "deadline": more("longer, or none", "what is not read is not found"),
+    "max-age": Order(
+        "shorter", "an old estate tells nothing of tonight", lambda value: -size(value, HOUR.total_seconds())
+    ),
     "mask": on("nothing that is shown names the estate"),
     "dry-run": on("nothing is written"),
     "max-changes": less("fewer", "a plan with more writes is refused"),
@@ -83,6 +89,8 @@ REFUSED = {
     "tenant": "it says whom to sign in to",
     "journal": "it is what puts locks back, and stays where the user keeps it",
     "estate": "a file would be judged in place of Azure",
+    "change": "a change would be judged in place of what is there",
+    "baseline": "what it knows would stop no pipeline",
     "plan": "what is applied is named on the command line",
     "playbook": "leaving causes out would hide them",
     "power": "it admits writes to VMs",
@@ -91,11 +99,11 @@ REFUSED = {
 }
 """Options that a project file may not name at all, and why."""
 
-WITHIN = ("report", "save", "save-estate")
-"""Options that name files to be written: they lie in the project file's folder or below it."""
+WITHIN = ("report", "save", "save-estate", "suppressions", "write", "write-baseline")
+"""Options that name files: they lie in the project file's folder or below it."""
 
 FREE = (
-    "subscription", "resource-group", "vm", "output", "query", "as", "color", "quiet", "verbose", "debug",
+    "subscription", "resource-group", "vm", "vault", "policy", "before-backup", "for", "annotate", "show-suppressed", "output", "query", "as", "color", "quiet", "verbose", "debug",
     "port", "vms", "seed", "speed",
 )  # fmt: skip
 """Options that have to do with whom the project is about and what it looks like, not with safety."""
