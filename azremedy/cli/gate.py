@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from azremedy.cli.annotate import annotate
 from azremedy.cli.options import option, span
 from azremedy.cli.output import note
 from azremedy.cli.scan import (
@@ -103,12 +104,14 @@ def gate(
         flags = replace(flags, change=of_file(change))
     search = searching(flags.query)
     result = result_of(flags, max_age or FRESH)
-    present(flags, result, search)
+    whole = present(flags, result, search)
     if result.incomplete and not flags.allow_partial:
         complain_of_gaps(result)
     if not flags.quiet:
         note(f"azremedy: {sentence(flags, result)}")
-    return ending(flags, result)
+    code = ending(flags, result)
+    annotate(flags.annotate, whole, code, aside=flags.output != "table")
+    return code
 
 
 def result_of(flags: Flags, max_age: timedelta) -> Result:
