@@ -73,6 +73,18 @@ def test_a_dry_run_plans_nothing_that_was_not_admitted(run: Desk) -> None:
     assert [one["allow"] for one in made["byHand"]] == ["guarded"]
 
 
+def test_a_report_of_a_dry_run_shows_under_each_finding_what_cures_it(run: Desk, tmp_path: Path) -> None:
+    page, kept = tmp_path / "fix.html", tmp_path / "fix.json"
+    ended = run(
+        "fix", "-s", "demo", *GUARDED, "-o", "json", "--report", f"html={page}", "--report", f"json={kept}"
+    )
+    again = run("report", kept, "-o", "html")
+
+    assert json.loads(kept.read_text(encoding="utf-8"))["plan"] == document(ended)
+    assert "<del><bdi>- properties.level: CanNotDelete</bdi></del>" in page.read_text(encoding="utf-8")
+    assert again == Ended(0, page.read_text(encoding="utf-8"), "")
+
+
 def test_json_yaml_and_the_saved_plan_are_the_document_of_the_schema(run: Desk, tmp_path: Path) -> None:
     kept = tmp_path / "plan.json"
     ended = run("fix", "-s", "demo", *GUARDED, "--dry-run", "-o", "json", "--save", kept)
@@ -201,6 +213,7 @@ def test_a_plan_of_another_subscription_or_cloud_is_refused(
         (["-s", "demo", "--yes"], "--yes means nothing without --apply"),
         (["-s", "demo", "--prove"], "--prove means nothing without --apply"),
         (["--apply", "-s", "demo", "--as", "az"], "--as means nothing with --apply"),
+        (["--apply", "-s", "demo", "--report", "html=x.html"], "--report means nothing with --apply"),
         (["-s", "demo", "--exclude-lun", "sql1"], "is not of the form VM:LUN=REASON"),
         (["-s", "demo", "--exclude-lun", "sql1:0= "], "is not of the form VM:LUN=REASON"),
         (["-s", "demo", "--attach-disks", "sql1"], "is not of the form VM:LUN"),

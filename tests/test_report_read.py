@@ -9,13 +9,16 @@ from typing import Any
 
 import pytest
 from documents import HOSTILE, VALIDATOR, document, finding, hostile, not_evaluated, unexplained, unread
+from pages import full, planned
 
 from azremedy.errors import AzremedyError
+from azremedy.report import html
 from azremedy.report.read import read
 
 whole: dict[str, Any] = document(
     finding(job="/j"), unread=[unread()], notEvaluated=[not_evaluated()], unexplained=[unexplained()]
 )
+dry_run = planned(full("sql1"))
 
 
 def steps(value: Any) -> Iterator[tuple[Any, ...]]:
@@ -28,9 +31,9 @@ def steps(value: Any) -> Iterator[tuple[Any, ...]]:
         yield from ((name, *path) for path in steps(member))
 
 
-def changed(path: tuple[Any, ...], *value: object) -> dict[str, Any]:
+def changed(path: tuple[Any, ...], *value: object, of: dict[str, Any] = whole) -> dict[str, Any]:
     """The document with another value at this path, or without what is there."""
-    made = copy.deepcopy(whole)
+    made = copy.deepcopy(of)
     held: Any = made
     for name in path[:-1]:
         held = held[name]
@@ -94,3 +97,16 @@ def test_what_is_no_scan_is_refused_in_one_sentence(content: bytes, said: str) -
         read(content, "x.json")
     assert str(refused.value).startswith(said)
     assert "\n" not in str(refused.value)
+
+
+def test_a_plan_that_no_page_could_show_is_refused_in_one_sentence() -> None:
+    """Each member of a plan, a step and a condition is left out or is something else once."""
+    places = list(steps(dry_run["plan"]))
+    for place in places:
+        for value in [(), (None,), ("x",), (7,), ([7],), ({},)]:
+            made = changed(("plan", *place), *value, of=dry_run)
+            try:
+                html.text(read(json.dumps(made).encode(), "x.json"))
+            except AzremedyError as refused:
+                assert str(refused).startswith(("The plan in x.json is none that", "x.json is not the JSON"))
+    assert len(places) > 50

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from azremedy.cli.disks import excluded, named, refuse_both, unfitting
-from azremedy.cli.options import color, debugging, option, pick, span, target
+from azremedy.cli.options import Report, color, debugging, option, pick, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
+from azremedy.cli.reports import save_reports
 from azremedy.cli.scan import scan
 from azremedy.errors import AzremedyError, Exit
 from azremedy.plan import Choices, FixClass
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 OUTPUTS = ("table", "json", "yaml", "none")
 SELECTING = (
     "subscription", "cloud", "tenant", "resource_group", "vm", "playbook", "deep", "lookback", "deadline",
-    "allow_partial", "quiet",
+    "allow_partial", "report", "quiet",
 )  # fmt: skip
-"""The options of `scan` that say what to look at."""
+"""The options of `scan` that say what to look at, and what to write of it."""
 
 IN_THE_PLAN = (
     "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
@@ -54,6 +55,7 @@ class Flags:
     lookback: timedelta | None
     deadline: timedelta | None
     allow_partial: bool
+    report: tuple[Report, ...]
     quiet: bool
     apply: bool
     dry_run: bool
@@ -242,7 +244,7 @@ def fix(ctx: click.Context, /, **given: Any) -> Exit:
     Show what would cure the causes found, write by write, and with --apply do it.
 
     Each write is shown with what it changes, its way back, the rights it needs, how long a scope is unlocked and what
-    is lost. With --apply each is preceded by a fresh read and followed until its effect is seen, everything is noted
+    is lost; '--report html=FILE' makes a page of findings with what cures them. With --apply each is preceded by a fresh read and followed until its effect is seen, everything is noted
     in a journal, lifted locks go back whatever happens, and in the end it is looked again.
 
     What destroys something is confirmed by typing the VM's name. Without a terminal, --yes is not enough for it: each
@@ -275,6 +277,10 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     refuse_both(flags.attach_disks, [disk for disk, _ in flags.exclude_lun])
     if flags.apply and flags.form:
         raise AzremedyError("--as means nothing with --apply.")
+    if flags.apply and flags.report:
+        raise AzremedyError(
+            "--report means nothing with --apply: it shows a dry run. 'azremedy runs show' tells what a run did."
+        )
     of_a_file = ctx.get_parameter_source("subscription") is click.core.ParameterSource.DEFAULT_MAP
     if flags.apply and not flags.plan and (of_a_file or not flags.subscription):
         raise AzremedyError("--apply needs --subscription, or --plan with a plan that names one.")
@@ -310,6 +316,10 @@ def shown(flags: Flags) -> Exit:
             note(
                 f"azremedy: the plan is kept in {flags.save}; carry it out with: azremedy fix --apply --plan {flags.save}"
             )
+    if flags.report:
+        from azremedy.report import document as scans  # noqa: PLC0415 - as above
+
+        save_reports(flags.report, {**scans.document([seen.scan]), "plan": document})
     present(flags, seen, document, created, flags.choices)
     return incomplete(flags, seen)
 

@@ -96,6 +96,41 @@ class Summary(Part):
     info: Count
 
 
+class Named(Part):
+    id: str
+    name: str
+
+
+class Choices(Part):
+    max_unlocked: float
+
+
+class ByHand(Part):
+    finding: Fingerprint
+    reason: str
+
+
+class Group(Part):
+    id: str
+    playbooks: list[str]
+    vms: list[Id]
+    findings: list[Fingerprint]
+    relief: list[str]
+    steps: list[dict[str, Any]]
+    class_: Literal["safe", "guarded", "destructive"] = msgspec.field(name="class")
+
+
+class Plan(Part):
+    """What a report shows of a plan; `readable` looks at its steps."""
+
+    created: Time
+    expires: Time
+    subscription: Named
+    choices: Choices
+    groups: list[Group]
+    by_hand: list[ByHand]
+
+
 class Scanned(Part):
     """The whole of `schemas/scan.json`."""
 
@@ -109,6 +144,7 @@ class Scanned(Part):
     not_evaluated: list[NotEvaluated]
     unexplained: list[Unexplained]
     summary: Summary
+    plan: Plan | None = None
 
 
 def read(content: bytes, source: str) -> dict[str, Any]:
@@ -133,4 +169,16 @@ def read(content: bytes, source: str) -> dict[str, Any]:
         msgspec.convert(found, Scanned)
     except msgspec.ValidationError as error:
         raise AzremedyError(f"{source} is not the JSON of a scan: {error}; {made}.") from error
+    if found.get("plan") is not None and not readable(found["plan"]):
+        raise AzremedyError(f"The plan in {source} is none that `azremedy fix` made; {made}.")
     return found
+
+
+def readable(plan: dict[str, Any]) -> bool:
+    """Return whether the steps of a plan hold what a report shows of them."""
+    from azremedy.report.html import dryrun  # noqa: PLC0415 - few documents hold a plan
+
+    try:
+        return all(isinstance(line.text, str) for group in dryrun.planned(plan) for line in group.lines)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+        return False
