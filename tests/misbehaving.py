@@ -45,6 +45,8 @@ class Answer:
     chunk: bytes | None = None
     """Sent as a chunked body that breaks off after this chunk."""
     delay: float = 0.0
+    drips: float = 0.0
+    """Seconds between the bytes of the body."""
     closes: bool = False
     """The connection is closed instead of answering."""
 
@@ -166,7 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_header("Content-Length", str(len(given.raw) + given.promised))
         self.end_headers()
-        self.wfile.write(given.raw)
+        for piece in [given.raw] if not given.drips else map(bytes, zip(given.raw)):
+            self.wfile.write(piece)
+            time.sleep(given.drips)
         self.close_connection = given.promised > 0
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that http.server gave it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -360,6 +361,18 @@ def test_a_slow_answer_is_cut_at_the_deadline(server: Server) -> None:
         reader.get(VMS)
     assert raised.value.code == "DeadlineReached"
     assert time.monotonic() - start < 1.4
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}], ids=["plain", "gzip"])
+def test_an_answer_that_drips_is_cut_at_the_deadline(headers: dict[str, str], server: Server) -> None:
+    body = os.urandom(40) if not headers else gzip.compress(os.urandom(4000), 0)
+    server.on(VMS, Answer(body, drips=0.1, headers=headers))
+    start = time.monotonic()
+
+    with reading(server, deadline=0.7) as reader, pytest.raises(ReadError) as raised:
+        reader.get(VMS)
+    assert raised.value.code == "DeadlineReached"
+    assert time.monotonic() - start < 2
 
 
 def test_closing_wakes_up_who_waits(server: Server) -> None:

@@ -112,7 +112,7 @@ def open_reader(
     """
     pace = Pace(deadline)
     known = os.environ if environ is None else environ
-    session = Session(ca=ca, environ=known, workers=workers)
+    session = Session(ca=ca, environ=known, workers=workers, check=pace.check)
     transport = requests_transport(session)
     try:
         credential = within(

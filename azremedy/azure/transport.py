@@ -18,7 +18,7 @@ from urllib3.util import Retry, parse_url
 from azremedy.errors import AzremedyError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 CONNECT: Final = 10.0
 """Seconds for a connection to be made."""
@@ -49,14 +49,32 @@ class Session(requests.Session):
     all retrying to others.
     """
 
-    def __init__(self, *, ca: str | Path | None, environ: Mapping[str, str], workers: int = 16) -> None:
+    def __init__(
+        self,
+        *,
+        ca: str | Path | None,
+        environ: Mapping[str, str],
+        workers: int = 16,
+        check: Callable[[], object] | None = None,
+    ) -> None:
+        """Trust `ca` and hold `workers` connections a host; `check` is called between the pieces of every body."""
         super().__init__()
         self.bundle = bundle(ca, environ)
+        self.check = check
         self.auth = _as_it_is
         never = Retry(total=False, redirect=False, raise_on_status=False)
         adapter = HTTPAdapter(pool_maxsize=workers, max_retries=never)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
+
+    def send(self, request: requests.PreparedRequest, **settings: Any) -> requests.Response:
+        """Send one request; its body is read here unless the caller streams it."""
+        answer = super().send(request, **{**settings, "stream": True})
+        if self.check:
+            answer.raw = Pieces(answer.raw, self.check)
+        if not settings.get("stream"):
+            _ = answer.content
+        return answer
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
         """What one request takes from the environment: the hook that requests offers."""
@@ -65,6 +83,31 @@ class Session(requests.Session):
         if loopback(parse_url(url).host):
             return {"proxies": {}, "stream": stream, "verify": verify, "cert": cert}
         return super().merge_environment_settings(url, proxies, stream, verify, cert)
+
+
+class Pieces:
+    """
+    A body that is read as it comes, with a look at the clock after each piece.
+
+    A read timeout bounds silence alone: a body that drips a byte at a time would never end it.
+    """
+
+    def __init__(self, raw: Any, check: Callable[[], object]) -> None:
+        self.raw = raw
+        self.check = check
+
+    def stream(self, amt: int, decode_content: bool | None = None) -> Iterator[bytes]:
+        """Yield pieces of at most `amt` bytes: what requests asks of a body."""
+        try:
+            while piece := self.raw.read1(amt, decode_content=decode_content):
+                self.check()
+                yield piece
+        except BaseException:
+            self.raw.close()
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
 
 
 def requests_transport(session: Session) -> RequestsTransport:
