@@ -172,3 +172,15 @@ def ran(
         stdin=subprocess.DEVNULL,
         timeout=100,
     )
+
+
+def test_what_moved_after_the_dry_run_is_refused(tmp_path: Path) -> None:
+    with embedded(tmp_path / "sandbox", estate=EXAMPLES / "estates" / "drift.yaml") as sandbox:
+        ended = ran(
+            "azremedy fix --subscription drift --apply --allow guarded --yes --journal run.jsonl",
+            sandbox, "drift", {}, tmp_path,
+        )  # fmt: skip
+        writes = [one.path for one in sandbox.requests if one.method in ("PUT", "PATCH", "DELETE")]
+
+    assert (ended.returncode, writes) == (5, [])
+    assert "properties.access is 'Allow', expected" in ended.stdout.replace("\n", " ")

@@ -292,6 +292,22 @@ def test_an_answer_is_slow_or_breaks_off(azure: Lab) -> None:
     assert azure.state().statuses
 
 
+def test_somebody_else_may_be_quicker(azure: Lab) -> None:
+    vm = azure.compute.virtual_machines.get("shop", "sql1").id
+    azure.sandbox.faults = [
+        Fault("/restart$", kind="drift", resource=vm or "", path="tags", value={"by": "them"})
+    ]
+    restart(azure)
+    assert azure.compute.virtual_machines.get("shop", "sql1").tags == {"by": "them"}
+
+
+def test_a_drift_of_what_is_not_there_is_answered_in_one_sentence(azure: Lab) -> None:
+    azure.sandbox.faults = [Fault("/restart$", kind="drift", resource="/subscriptions/x/y", path="tags")]
+    with pytest.raises(HttpResponseError, match="There is no resource /subscriptions/x/y"):
+        restart(azure)
+    assert not restarted(azure)
+
+
 def test_an_estate_may_begin_with_faults(tmp_path: Path) -> None:
     with lab(tmp_path, broken(faults=[{"match": "instanceView", "status": 503}])) as azure:
         with pytest.raises(HttpResponseError):

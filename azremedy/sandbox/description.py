@@ -8,7 +8,7 @@ one name in two groups), `group/name` tells them apart. Ages are hours, sizes Gi
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -306,11 +306,12 @@ class Fault(Part, frozen=True):
     `match` is searched in `METHOD /path`, without case. It strikes from the `nth` such request on (counted from 1),
     `times` times, null for ever: `status` answers so, with this `code` and text, before anything is done;
     `drop-before` closes the connection instead of doing anything, `drop-after` does it and then closes;
-    `slow` waits `seconds` first, and `truncate` sends half of the answer.
+    `slow` waits `seconds` first, and `truncate` sends half of the answer. `drift` is no fault of ARM's: somebody else is
+    quicker, and sets `value` at `path` of `resource` (None deletes; see `Sandbox.change`) just before it is answered.
     """
 
     match: str
-    kind: Literal["status", "drop-before", "drop-after", "slow", "truncate"] = "status"
+    kind: Literal["status", "drop-before", "drop-after", "slow", "truncate", "drift"] = "status"
     nth: Annotated[int, msgspec.Meta(ge=1)] = 1
     times: Annotated[int, msgspec.Meta(ge=1)] | None = 1
     status: Annotated[int, msgspec.Meta(ge=100, le=599)] = 503
@@ -318,6 +319,9 @@ class Fault(Part, frozen=True):
     body: str = "The sandbox was asked to fail here."
     retry_after: float | None = None
     seconds: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    resource: str = ""
+    path: str = ""
+    value: Any = None
 
 
 class Estate(Part, frozen=True):

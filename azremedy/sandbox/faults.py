@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from azremedy.errors import AzremedyError
 from azremedy.sandbox.answers import Answer, ArmError
+from azremedy.sandbox.changes import change
 
 if TYPE_CHECKING:
     from azremedy.sandbox.answers import Call
     from azremedy.sandbox.description import Fault
+    from azremedy.sandbox.store import Store
 
 
 class Faults:
@@ -30,6 +33,15 @@ class Faults:
         _, before = self._seen.get(id(fault), (fault, 0))
         self._seen[id(fault)] = fault, before + 1
         return before + 1 >= fault.nth and (fault.times is None or before + 1 < fault.nth + fault.times)
+
+
+def drift(store: Store, fault: Fault) -> Answer | None:
+    """Change what a fault says somebody else changes; return the answer where there is nothing to change."""
+    try:
+        change(store, fault.resource, fault.path, fault.value)
+    except AzremedyError as error:
+        return ArmError(400, "NoSuchDrift", str(error)).answer
+    return None
 
 
 def answer(fault: Fault) -> Answer:

@@ -225,6 +225,8 @@ class Sandbox:
             return faults.answer(fault)
         if fault is not None and fault.kind == "drop-before":
             return Answer()
+        if fault is not None and fault.kind == "drift" and (nothing := faults.drift(self._store, fault)):
+            return nothing
         return self._respond(call, request.headers.get("Authorization", ""))
 
     def _response(self, request: web.BaseRequest, given: Answer) -> web.Response:
