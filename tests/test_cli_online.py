@@ -23,6 +23,7 @@ from azremedy.sandbox.answers import Call
 UNSAFE = ("apply", "yes", "allow", "severity", "now", "lift-subscription-locks", "keep-unlocked", "confirm")
 NO_FORM = {
     ("sandbox", "--estate"),
+    ("explain", "--all"),
     ("rollback", "--yes"),
     ("rollback", "--allow"),
     *(("fix", f"--{flag}") for flag in (*UNSAFE, "delete-collection", "exclude-lun", "attach-disks")),

@@ -37,6 +37,10 @@ COMMANDS = {
         "Back up each VM that a run cured, and follow the jobs to their end.",
     ),
     "report": ("azremedy.cli.report:report", "Write what an earlier scan found in another format."),
+    "explain": (
+        "azremedy.cli.explain:explain",
+        "Explain an error code, a message, a cause or a playbook.",
+    ),
     "playbooks": ("azremedy.cli.playbooks:playbooks", "List the causes that are looked for."),
     "roles": ("azremedy.cli.roles:roles", "Print the Azure roles that scans and cures need."),
     "doctor": ("azremedy.cli.doctor:doctor", "Check what a scan rests on, from this machine to its rights."),
