@@ -6,6 +6,7 @@ from .agent_outdated import PLAYBOOK as AGENT_OUTDATED
 from .agent_unresponsive import PLAYBOOK as AGENT_UNRESPONSIVE
 from .disk_size import PLAYBOOK as DISK_SIZE
 from .egress_route import PLAYBOOK as EGRESS_ROUTE
+from .extension_operations import PLAYBOOK as EXTENSION_OPERATIONS
 from .protection_state import PLAYBOOK as PROTECTION_STATE
 from .restore_point_limit import PLAYBOOK as RESTORE_POINT_LIMIT
 from .restore_point_lock import PLAYBOOK as RESTORE_POINT_LOCK
@@ -24,6 +25,7 @@ PLAYBOOKS = (
     DISK_SIZE,
     AGENT_UNRESPONSIVE,
     AGENT_OUTDATED,
+    EXTENSION_OPERATIONS,
     VM_PROVISIONING,
     VM_POWER_STATE,
     PROTECTION_STATE,

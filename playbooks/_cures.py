@@ -9,6 +9,7 @@ from azremedy.arm import ArmId, Json
 from azremedy.estate import Estate, Protected
 from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Node, Test, View, steps
 from azremedy.playbook import Finding, fingerprint
+from azremedy.resources import InstanceView, Vm
 
 
 def cure(playbook: str, findings: Sequence[Finding[Any]], *nodes: Node, relief: str | None = None) -> Cure:
@@ -62,6 +63,11 @@ def protection(estate: Estate, vm: ArmId) -> Protected | None:
     """Return the VM as the one vault backs it up that does; None where none or several say so, or it is gone."""
     found = [one for one in estate.protected if one.id == vm]
     return found[0] if len(found) == 1 and found[0].vm else None
+
+
+def agent_missing(vm: Vm, view: InstanceView | None) -> bool:
+    """Whether a VM was made without the VM agent and none has ever reported since."""
+    return vm.provision_agent is False and view is not None and view.agent is None
 
 
 AGENT_READY = "vmAgent.statuses.[code=ProvisioningState/succeeded]"

@@ -24,7 +24,7 @@ from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Ladder, Test,
 from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Vm
 
-from ._cures import AGENT_READY, shows, singly
+from ._cures import AGENT_READY, agent_missing, shows, singly
 from ._ladder import WRITES, is_running, ladder
 
 READY = "provisioningstate/succeeded"
@@ -52,8 +52,14 @@ def detect(estate: Estate) -> Iterator[Finding[SilentAgent]]:
         view = estate.view.get(protected.id)
         if view is None or not protected.needs_guest:
             continue
-        if protected.vm and not shut_down(view) and (silence := silence_of(view, estate.read_at)):
-            yield find(estate, protected, protected.vm, view, silence)
+        vm = protected.vm
+        if (
+            vm
+            and not shut_down(view)
+            and not agent_missing(vm, view)
+            and (silence := silence_of(view, estate.read_at))
+        ):
+            yield find(estate, protected, vm, view, silence)
 
 
 def shut_down(view: InstanceView) -> bool:

@@ -215,6 +215,7 @@ def untrue(run: Run | None, after: Snapshot, carried_out: Sequence[Seen]) -> Ite
         there = {
             "POST": key(request) in sent,
             "PUT": contains(now, request.body),
+            "PATCH": contains(now, request.body),
             "DELETE": now is None,
         }[request.method]
         if not there:

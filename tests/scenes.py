@@ -113,6 +113,12 @@ SCENES: Final = (
             provisioning={"state": "Failed", "cured_by": "reapply"},
         )),
     ),
+    Scene(
+        "extensions that are forbidden", "extension-operations",
+        estate(vm(
+            "edge1", "UserErrorGuestAgentStatusUnavailable", extension_operations=False
+        )),
+    ),
     Scene("no way to Storage", "storage-egress", estate(closed_in())),
     Scene(
         "no way to Storage, locked", "storage-egress",

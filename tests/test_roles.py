@@ -66,6 +66,12 @@ MORE = (
         Choices(allow=DESTRUCTIVE),
     ),
     Scene(
+        "extensions that are forbidden, locked", "extension-operations",
+        broken(
+            "edge1", "UserErrorGuestAgentStatusUnavailable", locks=VM_LOCKED, extension_operations=False
+        ),
+    ),
+    Scene(
         "a VM that failed, locked", "vm-provisioning",
         broken(
             "files1", "UserErrorVmProvisioningStateFailed", hours=32, locks=VM_LOCKED,

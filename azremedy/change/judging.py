@@ -9,7 +9,6 @@ from typing import Any
 from azremedy import egress
 from azremedy.arm import ArmId
 from azremedy.change.data import Change, Edit
-from azremedy.change.extensions import EXTENSION_OPERATIONS
 from azremedy.change.laying import After, laid_over
 from azremedy.estate import Estate
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
@@ -43,12 +42,10 @@ def judge(
     Return what the change makes worse for the VMs selected that are protected in the estate as read.
 
     That is what is found after it and not before, or found worse, by the severities of `ruled`; and every verdict that
-    there was before and that nobody can give of the estate after. `extension-operations` is always among the playbooks.
+    there was before and that nobody can give of the estate after.
     """
     after = laid_over(estate, change)
     chosen = tuple(playbooks)
-    if all(one.id != EXTENSION_OPERATIONS.id for one in chosen):
-        chosen = (*chosen, EXTENSION_OPERATIONS)
     protected = {one.id for one in estate.protected}
     old = evaluate(estate, chosen, selection=selection, whole=False)
     new = evaluate(after.estate, chosen, selection=selection, whole=False)
@@ -109,7 +106,7 @@ RULES = {
     "restore-point-lock": locked,
     "storage-egress": blocked,
     "egress-route": routed,
-    EXTENSION_OPERATIONS.id: forbidden,
+    "extension-operations": forbidden,
 }
 
 

@@ -78,6 +78,7 @@ def vm(body: Json) -> Vm:
         security_type=text(record(properties.get("securityProfile")).get("securityType")),
         scale_set=ref(properties.get("virtualMachineScaleSet")),
         managed_by=text(body.get("managedBy")),
+        offer=text(record(body.get("plan")).get("product")),
     )
 
 

@@ -27,8 +27,15 @@ def incriminated(estate: Estate, one: Protected) -> bool:
         or item.id in estate.failures_of
         or (vm is not None and (vm.provisioning_state or "").lower() != "succeeded")
         or unpowered(estate, one)
+        or extensionless(one)
         or locked(estate, one)
     )
+
+
+def extensionless(one: Protected) -> bool:
+    """Whether a VM whose backups need its guest forbids extensions, or was made without an agent."""
+    told = (one.vm.allow_extension_operations, one.vm.provision_agent) if one.vm else ()
+    return one.needs_guest and False in told
 
 
 def unpowered(estate: Estate, one: Protected) -> bool:

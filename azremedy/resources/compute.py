@@ -43,6 +43,8 @@ class Vm:
     security_type: str | None = None
     scale_set: ArmId | None = None
     managed_by: str | None = None
+    offer: str | None = None
+    """The marketplace offer of a VM that was made under a purchase plan, as appliances are."""
 
     @property
     def windows(self) -> bool:

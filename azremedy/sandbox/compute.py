@@ -101,7 +101,7 @@ def model(ground: Ground, vm: Vm) -> Json:
     shared: dict[str, Json] = {
         "patchSettings": {"patchMode": "ImageDefault", "assessmentMode": "ImageDefault"}
     }
-    shared["provisionVMAgent"] = True
+    shared["provisionVMAgent"] = vm.provision_agent
     if vm.os == "Linux":
         shared["disablePasswordAuthentication"] = True
     os_disk = attached(ground, vm, None)
@@ -138,6 +138,8 @@ def model(ground: Ground, vm: Vm) -> Json:
         },
         "etag": '"3"',
     }
+    if vm.offer:
+        found["plan"] = {"name": "standard", "product": vm.offer, "publisher": "contoso"}
     if extensions := listed(vm):
         found["resources"] = [{"id": f"{id_}/extensions/{one.name}"} for one in extensions]
     return found

@@ -279,7 +279,11 @@ class Backup(Part, frozen=True):
 
 
 class Vm(Part, frozen=True):
-    """`snapshot` is the state of Backup's own extension, which a VM on managed disks hides from ARM's lists."""
+    """
+    `snapshot` is the state of Backup's own extension, which a VM on managed disks hides from ARM's lists.
+
+    `offer` is the marketplace offer of an appliance; `provision_agent` is false for a VM that was made without an agent.
+    """
 
     name: Name
     group: Name
@@ -295,6 +299,8 @@ class Vm(Part, frozen=True):
     snapshot: Snapshot | SnapshotState = "ready"
     extensions: tuple[Extension, ...] = ()
     extension_operations: bool = True
+    provision_agent: bool = True
+    offer: str | None = None
     points: tuple[Points, ...] | Points | None = None
     backup: Backup | None = None
 

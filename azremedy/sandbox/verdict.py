@@ -43,7 +43,7 @@ def obstacle(arm: Arm, item: str) -> str | None:
     return (
         unfit(arm, vm, model)
         or too_large(arm, vm, model, properties)
-        or silence(arm, vm, policy["properties"])
+        or silence(arm, vm, model, policy["properties"])
         or (unreachable(arm, vm, model))
         or full(arm, item, vm, policy["properties"])
     )
@@ -92,14 +92,15 @@ def exclusion(item: Json) -> set[int]:
     return set(range(64)) - luns if given.get("isInclusionList") else luns
 
 
-def silence(arm: Arm, vm: str, policy: Json) -> str | None:
+def silence(arm: Arm, vm: str, model: Json, policy: Json) -> str | None:
     """Return what is wrong with the agent or Backup's extension, where the backup asks them."""
     if power(arm, vm) != "running" or policy.get("snapshotConsistencyType") == "OnlyCrashConsistent":
         return None
     view: Json = arm.store.get(f"{vm}/instanceview")
     agent = view.get("vmAgent")
     said = agent["statuses"][0] if agent else {"code": ""}
-    if said["code"] != "ProvisioningState/succeeded" or arm.now - seconds(said["time"]) > STALE:
+    silent = said["code"] != "ProvisioningState/succeeded" or arm.now - seconds(said["time"]) > STALE
+    if silent or not model["properties"]["osProfile"]["allowExtensionOperations"]:
         return "UserErrorGuestAgentStatusUnavailable"
     windows = machines.machine(arm, vm).vm.os == "Windows"
     oldest = limits.AGENT_WINDOWS if windows else limits.AGENT_LINUX

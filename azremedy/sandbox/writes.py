@@ -209,6 +209,12 @@ def put_vm(arm: Arm, call: Call) -> Answer:
     one = machines.machine(arm, call.key)
     allowed = properties.get("osProfile", {}).get("allowExtensionOperations")
     if isinstance(allowed, bool):
+        if not allowed and listed(one.vm):
+            raise ArmError(
+                409,
+                "OperationNotAllowed",
+                "allowExtensionOperations can be set to false only when no extensions are present on the VM.",
+            )
         model["properties"]["osProfile"]["allowExtensionOperations"] = allowed
         one = machines.changed(one, extension_operations=allowed)
     if "tags" in given:

@@ -1,0 +1,50 @@
+"""The estates that azremedy ships: each VM has the causes that are planted in it, and beside them nothing but news."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from staging import SPEED
+
+from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
+from azremedy.playbook import Severity, load
+from azremedy.sandbox import embedded, planted
+from azremedy.sandbox.reading import named
+from azremedy.scan import Scan
+from azremedy.session import Session
+
+EXAMPLES = Path(__file__).parents[1] / "examples" / "estates"
+SHIPPED: tuple[str | Path, ...] = ("demo", EXAMPLES / "control-plane.yaml", EXAMPLES / "healthy.yaml")
+
+
+def scanned(estate: str | Path, folder: Path, *, deep: bool = False) -> Scan:
+    """Scan an estate as its owner."""
+    with embedded(folder, estate=estate, speed=SPEED) as sandbox:
+        cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})
+        secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+        known: dict[str, Any] = {"secret": secret, "ca": sandbox.ca, "environ": {}}
+        with open_reader(cloud, **known) as reader:
+            session = Session(reader, "*", cloud.endpoint, partial(open_writer, cloud, **known))
+            return session.scan(deep=deep)
+
+
+def expected(estate: str | Path) -> set[tuple[str, str]]:
+    return planted(named(estate)[1])
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["suspects", "all"])
+@pytest.mark.parametrize("estate", SHIPPED, ids=lambda one: Path(one).stem)
+def test_what_is_planted_is_found_and_nothing_else(estate: str | Path, deep: bool, tmp_path: Path) -> None:
+    scan = scanned(estate, tmp_path, deep=deep)
+
+    found = {(one.finding.vm.name, one.playbook.id): one.finding.severity for one in scan.diagnoses}
+    assert expected(estate) <= found.keys()
+    assert {one for one in found.keys() - expected(estate) if found[one] > Severity.INFO} == set()
+    assert (scan.unexplained, scan.unread, scan.not_evaluated) == ((), (), ())
+
+
+def test_every_cause_is_planted_somewhere() -> None:
+    assert {playbook for estate in SHIPPED for _, playbook in expected(estate)} == load().keys()
