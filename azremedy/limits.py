@@ -19,6 +19,15 @@ class Limit:
         return f"{self.value} {self.unit}"
 
 
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What Azure Backup takes of a kind of disk, in words that follow "takes"; from when this holds, and its source."""
+
+    says: str
+    since: date
+    source: str
+
+
 POINTS_STANDARD = Limit(18, "restore points", date(2018, 1, 9), "SEED, T25")
 """Instant restore points of one VM under a Standard (V1) policy, over all its collections."""
 
@@ -42,6 +51,21 @@ DISK_ADE = Limit(4096, "GiB", date(2025, 11, 12), "T25")
 
 DATA_DISKS = Limit(32, "data disks", date(2025, 10, 27), "SM25")
 """Data disks of one VM that Azure Backup takes."""
+
+ENHANCED_ONLY = Support("these under an Enhanced policy only", date(2025, 6, 11), "SM25, EP25")
+"""Ultra disks and Premium SSD v2."""
+
+SHARED = Support("no shared disks", date(2025, 10, 27), "SM25, EP25")
+"""Disks that several VMs may hold; under an Enhanced policy they may be left out."""
+
+DATA_ACCESS = Support("no such disks", date(2025, 6, 11), "EP25")
+"""Disks whose export is a matter of Entra ID (`dataAccessAuthMode`)."""
+
+EPHEMERAL = Support("these as its documents say, but restore points do not", date(2023, 11, 6), "SM25, RP23")
+"""OS disks on the host's own storage; the documents disagree."""
+
+WRITE_ACCELERATOR = Support("these where the VM has a way to the internet", date(2025, 10, 27), "SM25")
+"""Disks with Write Accelerator; so it is even where they are left out."""
 
 AGENT_WINDOWS = "2.7.41491.1010"
 """The oldest supported Windows VM agent (MINV25)."""

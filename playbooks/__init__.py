@@ -5,6 +5,7 @@ from __future__ import annotations
 from .agent_outdated import PLAYBOOK as AGENT_OUTDATED
 from .agent_unresponsive import PLAYBOOK as AGENT_UNRESPONSIVE
 from .disk_size import PLAYBOOK as DISK_SIZE
+from .disk_support import PLAYBOOK as DISK_SUPPORT
 from .egress_route import PLAYBOOK as EGRESS_ROUTE
 from .extension_operations import PLAYBOOK as EXTENSION_OPERATIONS
 from .protection_state import PLAYBOOK as PROTECTION_STATE
@@ -23,6 +24,7 @@ PLAYBOOKS = (
     STORAGE_EGRESS,
     EGRESS_ROUTE,
     DISK_SIZE,
+    DISK_SUPPORT,
     AGENT_UNRESPONSIVE,
     AGENT_OUTDATED,
     EXTENSION_OPERATIONS,

@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 from azremedy.arm import ArmId, Json, Request
-from azremedy.estate import Estate, group
+from azremedy.estate import Estate, Protected, group
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Step
 from azremedy.playbook import Finding
-from azremedy.resources import Exclusion, Item
+from azremedy.resources import AttachedDisk, Exclusion, Item
 
 from ._cures import (
     UNCLEAR,
@@ -33,14 +33,22 @@ TWO_WAYS = (
 LIST = "properties.extendedProperties.diskExclusionProperties"
 
 
+def backed_up(protected: Protected) -> Iterator[AttachedDisk]:
+    """Yield the disks that a backup holds: the OS disk and the data disks that the item does not leave out."""
+    exclusion = protected.item.exclusion
+    for disk in protected.vm.disks if protected.vm else ():
+        if disk.lun is None or exclusion is None or (disk.lun in exclusion.luns) is exclusion.inclusion:
+            yield disk
+
+
 def exclusions(
-    playbook: str, estate: Estate, findings: Sequence[Finding[Any]], choices: Choices
+    playbook: str, estate: Estate, findings: Sequence[Finding[Any]], choices: Choices, ways: str = TWO_WAYS
 ) -> Iterator[Cure | ByHand]:
-    """Yield for each VM the cure that leaves the named disks out, and what is left to people."""
+    """Yield for each VM the cure that leaves the named disks out, and what is left to people; `ways` says what else."""
     for vm, of_vm in group(findings, lambda finding: finding.vm).items():
         named = [finding for finding in of_vm if reason_for(choices, finding)]
         yield from (
-            by_hand(playbook, finding, otherwise(choices, finding))
+            by_hand(playbook, finding, otherwise(choices, finding, ways))
             for finding in of_vm
             if finding not in named
         )
@@ -64,7 +72,7 @@ def reason_for(choices: Choices, finding: Finding[Any]) -> str:
     )
 
 
-def otherwise(choices: Choices, finding: Finding[Any]) -> str:
+def otherwise(choices: Choices, finding: Finding[Any], ways: str) -> str:
     """Return what a person can do about a disk that is not left out."""
     vm, lun = finding.vm, finding.evidence.lun
     if lun is None:
@@ -73,7 +81,7 @@ def otherwise(choices: Choices, finding: Finding[Any]) -> str:
         return (
             f"LUN {lun} of VM {vm.name} is left out only with a reason: --exclude-lun {vm.name}:{lun}=REASON"
         )
-    return TWO_WAYS.format(vm=vm.name, lun=lun)
+    return ways.format(vm=vm.name, lun=lun)
 
 
 def exclude(item: Item, vm: ArmId, reasons: dict[int, str]) -> Step:

@@ -30,7 +30,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import AttachedDisk, Read
 
-from ._exclusion import exclusions
+from ._exclusion import backed_up, exclusions
 from ._smaller_disks import attachments, named
 
 
@@ -74,14 +74,6 @@ def detect(estate: Estate) -> Iterator[Finding[LargeDisk] | NotEvaluated]:
                 yield NotEvaluated(PLAYBOOK.id, protected.id, because)
         if found:
             yield from find(estate, protected, found)
-
-
-def backed_up(protected: Protected) -> Iterator[AttachedDisk]:
-    """Yield the disks that a backup holds: the OS disk and the data disks that the item does not leave out."""
-    exclusion = protected.item.exclusion
-    for disk in protected.vm.disks if protected.vm else ():
-        if disk.lun is None or exclusion is None or (disk.lun in exclusion.luns) is exclusion.inclusion:
-            yield disk
 
 
 def exceeds(disk: AttachedDisk, size: int, *, encrypted: bool) -> Exceeded | None:

@@ -44,7 +44,9 @@ def vm(name: str, failed: str, *, hours: int = 56, **members: Any) -> dict[str, 
 def estate(*vms: Mapping[str, Any], locks: Sequence[Any] = ()) -> dict[str, Any]:
     """Describe an estate of these VMs, one of whose NSGs lets nothing out."""
     return {
-        "vaults": [{"name": "vault", "group": "backup", "policies": [{"name": "daily"}]}],
+        "vaults": [{"name": "vault", "group": "backup", "policies": [
+            {"name": "daily"}, {"name": "enhanced", "type": "V2"},
+        ]}],
         "nsgs": [{"name": "closed", "rules": [
             {"name": "deny", "access": "Deny", "priority": 200, "to": "Internet"}
         ]}],
@@ -152,6 +154,14 @@ SCENES: Final = (
         )),
         Choices(allow=GUARDED, attach_disks=frozenset({("archive1", 0)})),
         lasting=False,
+    ),
+    Scene(
+        "a disk that VMs share", "disk-support",
+        estate(vm(
+            "cluster1", "UserErrorUnsupportedDiskSize", backup={"policy": "enhanced"},
+            disks=[{"lun": 0, "size": 256, "max_shares": 2}],
+        )),
+        Choices(allow=GUARDED, exclude_luns={("cluster1", 0): "backed up by the cluster itself"}),
     ),
     Scene(
         "shut down from inside", "vm-power-state", estate(shut_down()), Choices(allow=GUARDED, power="on")

@@ -26,7 +26,7 @@ OF_THE_TIME = frozenset({"etag", "time"})
 
 REVERSIBLE = frozenset({
     "no way to Storage", "no way to Storage, locked", "a disk that is too large", "shut down from inside",
-    "protection that was stopped", "extensions that are forbidden",
+    "protection that was stopped", "extensions that are forbidden", "a disk that VMs share",
 })  # fmt: skip
 """Scenes whose cure a rollback takes back; of the others nothing but locks was changed that could be."""
 

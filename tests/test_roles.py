@@ -93,6 +93,14 @@ MORE = (
         Choices(allow=DESTRUCTIVE, exclude_luns={("archive1", 0): "copied elsewhere"}),
     ),
     Scene(
+        "a disk that VMs share, locked", "disk-support",
+        broken(
+            "cluster1", "UserErrorUnsupportedDiskSize", locks=VAULT_LOCKED, backup={"policy": "enhanced"},
+            disks=[{"lun": 0, "size": 256, "max_shares": 2}],
+        ),
+        Choices(allow=DESTRUCTIVE, exclude_luns={("cluster1", 0): "backed up by the cluster itself"}),
+    ),
+    Scene(
         "protection that was stopped, locked", "protection-state",
         broken(
             "hr1", LIMIT, locks=VAULT_LOCKED,

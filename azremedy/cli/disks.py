@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     from azremedy.playbook import Finding, Severity
     from azremedy.scan import Scan
 
-PLAYBOOK = "disk-size"
-"""The playbook whose cures are asked for by VM and LUN."""
+ASKED = {
+    "--attach-disks": ({"disk-size"}, "too large"),
+    "--exclude-lun": ({"disk-size", "disk-support"}, "too large or not supported"),
+}
+"""The playbooks whose cures are asked for by VM and LUN, by flag, and what they find a disk to be."""
 
 Disk = tuple[str, int]
 """A VM, by name or id in lower case, and a LUN."""
@@ -59,13 +62,14 @@ def same(one: Disk, other: Disk) -> bool:
 
 def unfitting(choices: Choices, scan: Scan, severity: Severity) -> Iterator[str]:
     """Yield a sentence for each disk that is named and of which the plan has no finding."""
-    found = [one.finding for one in scan.diagnoses if one.playbook.id == PLAYBOOK]
     flags = {"--attach-disks": choices.attach_disks, "--exclude-lun": choices.exclude_luns.keys()}
     for flag, disks in flags.items():
+        playbooks, wrong = ASKED[flag]
+        found = [one.finding for one in scan.diagnoses if one.playbook.id in playbooks]
         for vm, lun in sorted(disks):
             worst = max((one.severity for one in found if fits((vm, lun), one)), default=None)
             if worst is None:
-                yield f"{flag} {vm}:{lun} fits no disk that is found to be too large: nothing is done for it"
+                yield f"{flag} {vm}:{lun} fits no disk that is found to be {wrong}: nothing is done for it"
             elif worst < severity:
                 yield f"{flag} {vm}:{lun} fits a finding that is only {worst}: nothing is done for it"
 

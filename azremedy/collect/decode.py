@@ -96,6 +96,8 @@ def attached(body: dict[str, Json]) -> AttachedDisk:
         size=number(body.get("diskSizeGB")),
         write_accelerated=body.get("writeAcceleratorEnabled") is True,
         caching=text(body.get("caching")),
+        sku=text(record(body.get("managedDisk")).get("storageAccountType")),
+        ephemeral=bool(record(body.get("diffDiskSettings")).get("option")),
     )
 
 

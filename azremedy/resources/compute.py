@@ -10,7 +10,11 @@ from azremedy.arm import ArmId
 
 @dataclass(frozen=True, slots=True)
 class AttachedDisk:
-    """A disk as the VM model names it. `lun` is None for the OS disk, `disk` is None for an unmanaged one."""
+    """
+    A disk as the VM model names it. `lun` is None for the OS disk, `disk` is None for an unmanaged one.
+
+    An `ephemeral` OS disk lies on the host's own storage.
+    """
 
     lun: int | None
     name: str
@@ -18,6 +22,8 @@ class AttachedDisk:
     size: int | None = None
     write_accelerated: bool = False
     caching: str | None = None
+    sku: str | None = None
+    ephemeral: bool = False
 
     @property
     def managed(self) -> bool:

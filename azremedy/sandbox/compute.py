@@ -116,7 +116,7 @@ def model(ground: Ground, vm: Vm) -> Json:
             "vmId": guid(ground.vm(vm)),
             "storageProfile": {
                 "imageReference": IMAGE[vm.os],
-                "osDisk": {"osType": vm.os, **os_disk},
+                "osDisk": {"osType": vm.os, **os_disk, **ephemeral(vm)},
                 "dataDisks": [attached(ground, vm, disk) for disk in vm.disks],
                 "diskControllerType": "SCSI",
             },
@@ -143,6 +143,12 @@ def model(ground: Ground, vm: Vm) -> Json:
     if extensions := listed(vm):
         found["resources"] = [{"id": f"{id_}/extensions/{one.name}"} for one in extensions]
     return found
+
+
+def ephemeral(vm: Vm) -> dict[str, Json]:
+    """Return what the model says of an OS disk on the host's own storage."""
+    local = {"option": "Local", "placement": "ResourceDisk"}
+    return {"caching": "ReadOnly", "diffDiskSettings": local} if vm.ephemeral_os else {}
 
 
 def attached(ground: Ground, vm: Vm, disk: Disk | None) -> Json:
@@ -190,6 +196,8 @@ def disk_resource(ground: Ground, vm: Vm, disk: Disk | None) -> Made:
         properties |= {"osType": vm.os, "creationData": {"createOption": "FromImage"}}
     elif disk.max_shares > 1:
         properties["maxShares"] = disk.max_shares
+    if disk is not None and disk.data_access_auth:
+        properties["dataAccessAuthMode"] = "AzureActiveDirectory"
     if disk is not None and disk.encrypted_in_guest:
         properties["encryptionSettingsCollection"] = {
             "enabled": True,

@@ -161,7 +161,11 @@ class AdminRule(Part, frozen=True):
 
 
 class Disk(Part, frozen=True):
-    """A data disk. `unmanaged` disks are blobs and have no resource of their own."""
+    """
+    A data disk. `unmanaged` disks are blobs and have no resource of their own.
+
+    `data_access_auth` says that Entra ID decides who may export it.
+    """
 
     lun: Annotated[int, msgspec.Meta(ge=0, le=63)]
     size: Size = 128
@@ -170,6 +174,7 @@ class Disk(Part, frozen=True):
     unmanaged: bool = False
     encrypted_in_guest: bool = False
     max_shares: Annotated[int, msgspec.Meta(ge=1, le=10)] = 1
+    data_access_auth: bool = False
 
 
 class Nic(Part, frozen=True):
@@ -292,6 +297,7 @@ class Vm(Part, frozen=True):
     power: Literal["running", "stopped", "deallocated", "starting", "stopping", "deallocating"] = "running"
     provisioning: Provisioning | Provisioned = "Succeeded"
     os_disk: Size = 127
+    ephemeral_os: bool = False
     unmanaged: bool = False
     disks: tuple[Disk, ...] = ()
     nic: Nic = Nic()

@@ -43,6 +43,7 @@ def obstacle(arm: Arm, item: str) -> str | None:
     return (
         unfit(arm, vm, model)
         or too_large(arm, vm, model, properties)
+        or unsupported(arm, model, properties, policy["properties"])
         or silence(arm, vm, model, policy["properties"])
         or (unreachable(arm, vm, model))
         or full(arm, item, vm, policy["properties"])
@@ -81,6 +82,21 @@ def too_large(arm: Arm, vm: str, model: Json, item: Json) -> str | None:
         limit = limits.DISK_2018 if strict else limits.DISK_ADE if ade else limits.DISK
         size = body["properties"].get("diskSizeGB", disk.get("diskSizeGB", 0))
         if disk["lun"] not in excluded and size > limit.value:
+            return "UserErrorUnsupportedDiskSize"
+    return None
+
+
+def unsupported(arm: Arm, model: Json, item: Json, policy: Json) -> str | None:
+    """Return that a disk which is not left out is of a kind that no backup takes under this policy."""
+    excluded = exclusion(item)
+    for disk in model["properties"]["storageProfile"]["dataDisks"]:
+        body: Json = arm.store.get(disk.get("managedDisk", {}).get("id", "").lower())
+        if body is None or disk["lun"] in excluded:
+            continue
+        newer = body["sku"]["name"] in {"UltraSSD_LRS", "PremiumV2_LRS"} and policy.get("policyType") != "V2"
+        told = body["properties"]
+        closed = told.get("dataAccessAuthMode", "None") != "None"
+        if newer or closed or told.get("maxShares", 1) > 1:
             return "UserErrorUnsupportedDiskSize"
     return None
 
