@@ -102,6 +102,7 @@ PROVIDER_TYPES: Mapping[str, str] = {
     "microsoft.compute/restorepointcollections": "Microsoft.Compute/restorePointCollections",
     "microsoft.compute/restorepointcollections/restorepoints": "Microsoft.Compute/restorePointCollections/restorePoints",
     "microsoft.network/networksecuritygroups/securityrules": "Microsoft.Network/networkSecurityGroups/securityRules",
+    "microsoft.recoveryservices/vaults/backupjobs": "Microsoft.RecoveryServices/Vaults/backupJobs",
     "microsoft.recoveryservices/vaults/backupfabrics/protectioncontainers/protecteditems": (
         "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems"
     ),

@@ -30,6 +30,7 @@ from azremedy.resources import (
     RestorePoints,
     RouteTable,
     Rule,
+    RunningJobs,
     ServiceTags,
     Subnet,
     Subscription,
@@ -121,6 +122,7 @@ class Estate:
     items: tuple[Item, ...] = ()
     policies: tuple[Policy, ...] = ()
     jobs: tuple[Job, ...] = ()
+    running_jobs: tuple[RunningJobs, ...] = ()
     views: tuple[InstanceView, ...] = ()
     restore_points: tuple[RestorePoints, ...] = ()
     recovery_points: tuple[RecoveryPoints, ...] = ()
@@ -299,6 +301,21 @@ def last_completed(item: Item) -> datetime | None:
     if status == "failed" and started and point and point >= started:
         return None
     return point
+
+
+def vaults_near(estate: Estate, protected: Protected) -> tuple[Vault, ...]:
+    """Return the vaults that can back a VM up: those of its region, as far as it is known, and its own."""
+    place = plain(protected.vm.location) if protected.vm else ""
+    return tuple(
+        vault
+        for vault in estate.vaults
+        if vault.id == protected.item.vault or (place and plain(vault.location) == place)
+    )
+
+
+def plain(location: str) -> str:
+    """Return a region's name as `westeurope`; ARM writes `West Europe`, too."""
+    return location.lower().replace(" ", "")
 
 
 def by(values: Iterable[T], key: Callable[[T], K]) -> Mapping[K, T]:

@@ -52,6 +52,9 @@ DISK_ADE = Limit(4096, "GiB", date(2025, 11, 12), "T25")
 DATA_DISKS = Limit(32, "data disks", date(2025, 10, 27), "SM25")
 """Data disks of one VM that Azure Backup takes."""
 
+JOB_SLOW = Limit(12, "hours", date(2025, 11, 12), "V25")
+"""From then on a backup that is not a VM's first is called slow."""
+
 ENHANCED_ONLY = Support("these under an Enhanced policy only", date(2025, 6, 11), "SM25, EP25")
 """Ultra disks and Premium SSD v2."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .agent_outdated import PLAYBOOK as AGENT_OUTDATED
 from .agent_unresponsive import PLAYBOOK as AGENT_UNRESPONSIVE
+from .backup_in_progress import PLAYBOOK as BACKUP_IN_PROGRESS
 from .disk_size import PLAYBOOK as DISK_SIZE
 from .disk_support import PLAYBOOK as DISK_SUPPORT
 from .egress_route import PLAYBOOK as EGRESS_ROUTE
@@ -30,6 +31,7 @@ PLAYBOOKS = (
     EXTENSION_OPERATIONS,
     VM_PROVISIONING,
     VM_POWER_STATE,
+    BACKUP_IN_PROGRESS,
     PROTECTION_STATE,
     UNPROTECTED_VM,
 )

@@ -164,6 +164,12 @@ SCENES: Final = (
         Choices(allow=GUARDED, exclude_luns={("cluster1", 0): "backed up by the cluster itself"}),
     ),
     Scene(
+        "a backup that hangs", "backup-in-progress",
+        estate(vm(
+            "hung1", "UserErrorBackupOperationInProgress", hours=32, backup={"running": {"hours": 14}}
+        )),
+    ),
+    Scene(
         "shut down from inside", "vm-power-state", estate(shut_down()), Choices(allow=GUARDED, power="on")
     ),
     Scene(

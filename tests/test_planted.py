@@ -11,6 +11,7 @@ from staging import SPEED
 
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
 from azremedy.playbook import Severity, load
+from azremedy.resources import Read
 from azremedy.sandbox import embedded, planted
 from azremedy.sandbox.reading import named
 from azremedy.scan import Scan
@@ -18,6 +19,10 @@ from azremedy.session import Session
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "estates"
 SHIPPED: tuple[str | Path, ...] = ("demo", EXAMPLES / "control-plane.yaml", EXAMPLES / "healthy.yaml")
+
+
+ASKED = {Read.RUNNING_JOBS: 2}
+"""What a scan of the control plane's causes asks beside the lists: of both vaults what runs."""
 
 
 def scanned(estate: str | Path, folder: Path, *, deep: bool = False) -> Scan:
@@ -44,6 +49,12 @@ def test_what_is_planted_is_found_and_nothing_else(estate: str | Path, deep: boo
     assert expected(estate) <= found.keys()
     assert {one for one in found.keys() - expected(estate) if found[one] > Severity.INFO} == set()
     assert (scan.unexplained, scan.unread, scan.not_evaluated) == ((), (), ())
+
+
+def test_asks_what_few_need_for_those_few_only(tmp_path: Path) -> None:
+    calls = scanned(EXAMPLES / "control-plane.yaml", tmp_path).calls
+
+    assert {read: calls.get(read, 0) for read in ASKED} == ASKED
 
 
 def test_every_cause_is_planted_somewhere() -> None:

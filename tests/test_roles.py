@@ -101,6 +101,13 @@ MORE = (
         Choices(allow=DESTRUCTIVE, exclude_luns={("cluster1", 0): "backed up by the cluster itself"}),
     ),
     Scene(
+        "a backup that hangs, locked", "backup-in-progress",
+        broken(
+            "hung1", "UserErrorBackupOperationInProgress", hours=32, locks=VAULT_LOCKED,
+            backup={"running": {"hours": 14}},
+        ),
+    ),
+    Scene(
         "protection that was stopped, locked", "protection-state",
         broken(
             "hr1", LIMIT, locks=VAULT_LOCKED,

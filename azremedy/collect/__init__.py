@@ -53,6 +53,8 @@ def collect(
         estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
         looked_at = suspects(estate, wanted(estate), deep=deep)
         estate = sweep.closer(estate, looked_at)
+        if Read.RUNNING_JOBS in reads:
+            estate = sweep.running(estate, looked_at, deep=deep)
         if Read.POINTS in reads:
             estate = sweep.counted(estate, looked_at, deep=deep)
     return Reading(replace(estate, unread=tuple(sorted(sweep.unread, key=by_read))), dict(sweep.calls))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from azremedy.arm import ArmId, Json
 from azremedy.collect.decode import MalformedError, own_id
 from azremedy.collect.values import arm_id, flag, number, record, records, span, text, texts, when
-from azremedy.resources import Exclusion, Item, Job, JobError, Policy, RecoveryPoint, Tier, Vault
+from azremedy.resources import Exclusion, Item, Job, JobError, Policy, RecoveryPoint, Task, Tier, Vault
 from azremedy.schedule import of_policy as schedule_of
 
 
@@ -122,6 +122,11 @@ def job(of: ArmId, body: Json) -> Job:
         errors=tuple(job_error(one) for one in records(properties.get("errorDetails"))),
         dynamic_text=text(extended.get("dynamicErrorMessage")),
         user_triggered=flag(properties.get("isUserTriggered")) is True,
+        tasks=tuple(
+            Task(name, text(one.get("status")) or "")
+            for one in records(extended.get("tasksList"))
+            if (name := text(one.get("taskId")))
+        ),
     )
 
 

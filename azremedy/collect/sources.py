@@ -18,6 +18,9 @@ LOCKS = "2020-05-01"
 VAULTS = "2024-04-01"
 BACKUP = "2024-04-01"
 
+HANGING = timedelta(days=30)
+"""How old a job may be that is still looked for as one that runs."""
+
 ITEMS_OF_VMS = "backupManagementType eq 'AzureIaasVM' and itemType eq 'VM'"
 POLICIES_OF_VMS = "backupManagementType eq 'AzureIaasVM'"
 
@@ -79,7 +82,7 @@ def of_vault(vault: Vault, now: datetime, lookback: timedelta) -> tuple[Source, 
         query = {"api-version": BACKUP, "$filter": filter_}
         return Source(read, vault.id, f"{vault.id}/{name}", query, one(decoder))
 
-    failed = failed_jobs(now - lookback, now + timedelta(days=1))
+    failed = backups(now - lookback, now + timedelta(days=1), "Failed")
     return (
         source(Read.ITEMS, "backupProtectedItems", lambda body: backup.item(vault.id, body), ITEMS_OF_VMS),
         source(Read.JOBS, "backupJobs", lambda body: backup.job(vault.id, body), failed),
@@ -87,12 +90,20 @@ def of_vault(vault: Vault, now: datetime, lookback: timedelta) -> tuple[Source, 
     )
 
 
-def failed_jobs(start: datetime, end: datetime) -> str:
-    """The filter for failed VM backups of a window; the service takes en-US times in UTC and equality only."""
+def running_jobs(vault: ArmId, now: datetime) -> Source:
+    """The backups that run in a vault; one that is older than `HANGING` is not looked for."""
+    running = backups(now - HANGING, now + timedelta(days=1), "InProgress")
+    query = {"api-version": BACKUP, "$filter": running}
+    decoder = one(lambda body: backup.job(vault, body))
+    return Source(Read.RUNNING_JOBS, vault, f"{vault}/backupJobs", query, decoder)
+
+
+def backups(start: datetime, end: datetime, status: str) -> str:
+    """The filter for VM backups of a window; the service takes en-US times in UTC and equality only."""
     stamp = "%Y-%m-%d %I:%M:%S %p"
     return (
         f"startTime eq '{start.strftime(stamp)}' and endTime eq '{end.strftime(stamp)}' and operation eq 'Backup' "
-        "and backupManagementType eq 'AzureIaasVM' and status eq 'Failed'"
+        f"and backupManagementType eq 'AzureIaasVM' and status eq '{status}'"
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 
+from azremedy import limits
 from azremedy.arm import ArmId
-from azremedy.estate import Estate, Protected
+from azremedy.estate import Estate, Protected, vaults_near
 from azremedy.points import service_collections
-from azremedy.resources import Collection, Job, Read
+from azremedy.resources import Collection, Job, Read, RunningJobs, Vault
 
 FINE = frozenset({"", "passed", "healthy"})
 
@@ -69,3 +71,24 @@ def uncounted(estate: Estate, looked_at: tuple[Protected, ...], *, deep: bool) -
         if deep or full or locked(estate, one):
             found.update((held.id, held) for held in estate.collections_of.get(one.id, ()))
     return tuple(found.values())
+
+
+def contended(estate: Estate, looked_at: tuple[Protected, ...], *, deep: bool) -> tuple[Vault, ...]:
+    """Return the vaults in which a backup may run that is in the way of one of these VMs, each once."""
+    found: dict[ArmId, Vault] = {}
+    for one in looked_at:
+        newest = next(iter(estate.failures_of.get(one.item.id, ())), None)
+        if deep or (newest and newest.lists("C16")):
+            found.update((vault.id, vault) for vault in vaults_near(estate, one))
+    return tuple(found.values())
+
+
+def slow_jobs(
+    estate: Estate, looked_at: tuple[Protected, ...], running: Iterable[RunningJobs]
+) -> Iterator[tuple[Protected, Job]]:
+    """Yield the jobs of these VMs that have been running for so long that it matters what they are at."""
+    of = {one.item.container.lower(): one for one in looked_at}
+    slow = estate.read_at - timedelta(hours=limits.JOB_SLOW.value)
+    for job in (job for held in running for job in held.jobs):
+        if job.container in of and job.started and job.started <= slow:
+            yield of[job.container], job

@@ -13,10 +13,10 @@ from typing import Any
 from azremedy.arm import ArmId, Json, Reader
 from azremedy.collect import decode, sources
 from azremedy.collect.sources import Single, Source
-from azremedy.collect.suspects import failed_jobs, uncounted
+from azremedy.collect.suspects import contended, failed_jobs, slow_jobs, uncounted
 from azremedy.errors import ReadError
 from azremedy.estate import Estate, Protected
-from azremedy.resources import PER_VAULT, PowerState, Read, Subscription, Unread
+from azremedy.resources import PER_VAULT, PowerState, Read, RunningJobs, Subscription, Unread
 
 Progress = Callable[[Read, int], None]
 """Called with a kind and the number of requests of that kind so far, from any thread."""
@@ -182,6 +182,23 @@ class Sweep:
             self.submit(sources.restore_points(held)) for held in uncounted(estate, looked_at, deep=deep)
         ]
         return replace(estate, restore_points=tuple(sorted(answers(counts), key=by_id)))
+
+    def running(self, estate: Estate, looked_at: tuple[Protected, ...], *, deep: bool) -> Estate:
+        """Ask the vaults in which a backup of a suspect may be running, and of old ones what they do."""
+        asked = [
+            (vault, self.lists.submit(self.listed, sources.running_jobs(vault.id, self.reader.now)))
+            for vault in contended(estate, looked_at, deep=deep)
+        ]
+        found = [RunningJobs(vault.id, tuple(sorted(jobs.result(), key=by_id))) for vault, jobs in asked]
+        details = [
+            self.submit(sources.job_detail(one, job)) for one, job in slow_jobs(estate, looked_at, found)
+        ]
+        tasks = {job.id: job.tasks for job in answers(details)}
+        told = tuple(
+            replace(held, jobs=tuple(replace(job, tasks=tasks.get(job.id, ())) for job in held.jobs))
+            for held in found
+        )
+        return replace(estate, running_jobs=tuple(sorted(told, key=lambda held: held.vault)))
 
     def submit(self, single: Single) -> Future[Any]:
         """Start one single read; its future holds the decoded resource, or None where there is a gap."""

@@ -82,8 +82,20 @@ class JobError:
 
 
 @dataclass(frozen=True, slots=True)
+class Task:
+    """A part of a job: `name` such as `Take Snapshot`, `status` such as `InProgress`."""
+
+    name: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """A backup job. `container` joins it to its item; the friendly name does not, as two VMs may share it."""
+    """
+    A backup job. `container` joins it to its item; the friendly name does not, as two VMs may share it.
+
+    Only its own address tells its `tasks`.
+    """
 
     id: ArmId
     vault: ArmId
@@ -97,6 +109,15 @@ class Job:
     errors: tuple[JobError, ...] = ()
     dynamic_text: str | None = None
     user_triggered: bool = False
+    tasks: tuple[Task, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunningJobs:
+    """The backups that run in one vault."""
+
+    vault: ArmId
+    jobs: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Read(StrEnum):
     VAULTS = "vaults"
     ITEMS = "protected items"
     JOBS = "failed jobs"
+    RUNNING_JOBS = "running jobs"
     POLICIES = "backup policies"
     VIEW = "instance view"
     JOB_DETAIL = "job detail"
@@ -36,7 +37,7 @@ class Read(StrEnum):
     VM_SIZES = "virtual machine sizes"
 
 
-PER_VAULT: Final = frozenset({Read.ITEMS, Read.JOBS, Read.POLICIES})
+PER_VAULT: Final = frozenset({Read.ITEMS, Read.JOBS, Read.RUNNING_JOBS, Read.POLICIES})
 """Kinds that are read of one vault after the other, once the vaults are known."""
 
 VAULT: Final = "Microsoft.RecoveryServices/Vaults"
@@ -54,6 +55,7 @@ RIGHTS: Final[Mapping[Read, str]] = {
     Read.VAULTS: f"{VAULT}/read",
     Read.ITEMS: f"{VAULT}/backupProtectedItems/read",
     Read.JOBS: f"{VAULT}/backupJobs/read",
+    Read.RUNNING_JOBS: f"{VAULT}/backupJobs/read",
     Read.POLICIES: f"{VAULT}/backupPolicies/read",
     Read.VIEW: "Microsoft.Compute/virtualMachines/instanceView/read",
     Read.JOB_DETAIL: f"{VAULT}/backupJobs/read",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from azremedy.arm import Json
-    from azremedy.sandbox.description import Backup, Failed, Policy, Vault, Vm
+    from azremedy.sandbox.description import Backup, Failed, Policy, Running, Vault, Vm
 
 VAULT: Final = "Microsoft.RecoveryServices/vaults"
 WINDOW: Final = "2024-01-01T21:00:00Z"
@@ -216,6 +216,42 @@ def job(ground: Ground, vm: Vm, vault_: Vault, hours: float, failed: Failed | No
     }
     if failed:
         properties["actionsInfo"] = [2]
+    return id_, {"id": id_, "name": name, "type": f"{VAULT}/backupJobs", "properties": properties}
+
+
+def running(ground: Ground, vm: Vm, vault_: Vault, given: Running) -> tuple[str, Json]:
+    """Make a scheduled backup that started a while ago and does not end."""
+    name = guid(ground.vm(vm), vault_.name, "running")
+    id_ = f"{inside(ground, vault_)}/backupJobs/{name}"
+    taking = given.phase == "snapshot"
+    tasks = [
+        {"taskId": "Take Snapshot", "duration": "PT0S", "status": "InProgress" if taking else "Completed"},
+        {
+            "taskId": "Transfer data to vault",
+            "duration": "PT0S",
+            "status": "NotStarted" if taking else "InProgress",
+        },
+    ]
+    properties: dict[str, Json] = {
+        "jobType": "AzureIaaSVMJob",
+        "containerName": container(vm),
+        "duration": f"PT{given.hours:.0f}H",
+        "virtualMachineVersion": "Compute",
+        "isUserTriggered": False,
+        "actionsInfo": [1] if taking else [],
+        "extendedInfo": {
+            "tasksList": tasks,
+            "propertyBag": {"VM Name": vm.name},
+            "internalPropertyBag": {"IsInstantRpJob": "True"},
+        },
+        "entityFriendlyName": vm.name,
+        "backupManagementType": "AzureIaasVM",
+        "operation": "Backup",
+        "status": "InProgress",
+        "startTime": ago(hours=given.hours),
+        "activityId": guid(name, "activity"),
+        "errorDetails": None,
+    }
     return id_, {"id": id_, "name": name, "type": f"{VAULT}/backupJobs", "properties": properties}
 
 

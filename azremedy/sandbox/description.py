@@ -259,6 +259,14 @@ class Failed(Part, frozen=True):
     language: Literal["en", "es"] = "en"
 
 
+class Running(Part, frozen=True):
+    """A backup that does not end; in another `vault` than the VM's, if one is named."""
+
+    hours: Hours
+    phase: Literal["snapshot", "transfer"] = "snapshot"
+    vault: str | None = None
+
+
 class Backup(Part, frozen=True):
     """
     A VM's protection. `completed` is the age of the last completed backup in hours, null for none.
@@ -280,6 +288,7 @@ class Backup(Part, frozen=True):
     soft_deleted: bool = False
     completed: Hours | None = 8
     failed: Failed | None = None
+    running: Running | None = None
     instant_only: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 

@@ -157,8 +157,8 @@ def transfer(arm: Arm, at: float, *, item: str, job: str, point: str) -> None:
 
 def end(arm: Arm, at: float, job: str, status: str, done: list[Json], **members: Json) -> None:
     """Let a job be over."""
-    body = arm.store.draft(job)
-    began = seconds(body["properties"]["startTime"])
+    shown: Json = arm.store.get(job)
+    body, began = arm.store.draft(job), seconds(shown["properties"]["startTime"])
     body["properties"]["extendedInfo"] |= {"tasksList": done}
     body["properties"] |= {
         "status": status,

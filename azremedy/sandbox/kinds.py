@@ -42,6 +42,8 @@ def kind(address: str) -> Read | None:
         return at_scope(key, asked.get("$filter", ""))
     if len(key.rpartition("/providers/")[2].split("/")) % 2:
         return ONES.get(type_)
+    if type_ == "microsoft.recoveryservices/vaults/backupjobs" and "'inprogress'" in asked.get("$filter", ""):
+        return Read.RUNNING_JOBS
     if type_ == "microsoft.compute/virtualmachines" and asked.get("statusonly") == "true":
         return Read.POWER
     return LISTS.get(type_)

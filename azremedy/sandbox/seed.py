@@ -49,6 +49,8 @@ def everything(ground: Ground) -> Iterator[tuple[str, Json]]:
         if vault and policy and vm.backup:
             used[vault.name, policy.name] += 1
             yield from backup.protection(ground, vm, vm.backup, vault, policy)
+            if vm.backup.running:
+                yield backup.running(ground, vm, elsewhere(ground, vm, vault), vm.backup.running)
     for vault in estate.vaults:
         yield backup.vault(ground, vault)
         for policy in vault.policies:
@@ -71,6 +73,19 @@ def protection(ground: Ground, vm: Vm) -> tuple[Vault | None, Policy | None]:
             f"{user}policy '{vm.backup.policy}' in vault '{vault.name}'{guess(vm.backup.policy, policies)}."
         )
     return vault, policy
+
+
+def elsewhere(ground: Ground, vm: Vm, own: Vault) -> Vault:
+    """Return the vault in which a backup of a VM runs: its own, or the one that is named."""
+    name = vm.backup.running.vault if vm.backup and vm.backup.running else None
+    if name is None:
+        return own
+    vaults = {vault.name.lower(): vault for vault in ground.estate.vaults}
+    if name.lower() not in vaults:
+        raise AzremedyError(
+            f"In {ground.where}, VM '{vm.name}': there is no vault '{name}'{guess(name, vaults)}."
+        )
+    return vaults[name.lower()]
 
 
 class Nets:

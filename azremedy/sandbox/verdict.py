@@ -41,13 +41,25 @@ def obstacle(arm: Arm, item: str) -> str | None:
         return "BCMV2VMNotFound"
     policy: Json = arm.store.get(properties["policyId"].lower()) or {"properties": {}}
     return (
-        unfit(arm, vm, model)
+        contended(arm, body)
+        or unfit(arm, vm, model)
         or too_large(arm, vm, model, properties)
         or unsupported(arm, model, properties, policy["properties"])
         or silence(arm, vm, model, policy["properties"])
         or (unreachable(arm, vm, model))
         or full(arm, item, vm, policy["properties"])
     )
+
+
+def contended(arm: Arm, item: Json) -> str | None:
+    """Return that a backup of the same VM runs in another vault."""
+    own = item["id"].lower().partition("/backupfabrics/")[0]
+    for key in arm.store.keys("microsoft.recoveryservices/vaults/backupjobs"):
+        job: Json = arm.store.get(key)["properties"]
+        same = job["containerName"] == item["properties"]["containerName"]
+        if same and job["status"] == "InProgress" and not key.startswith(f"{own}/"):
+            return "UserErrorBackupOperationInProgress"
+    return None
 
 
 def power(arm: Arm, vm: str) -> str:
