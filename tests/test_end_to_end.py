@@ -30,7 +30,7 @@ REVERSIBLE = frozenset({
 })  # fmt: skip
 """Scenes whose cure a rollback takes back; of the others nothing but locks was changed that could be."""
 
-NO_CURE = frozenset({"agent-outdated", "egress-route", "unprotected-vm"})
+NO_CURE = frozenset({"agent-outdated", "egress-route", "orphaned-item", "unprotected-vm"})
 """Playbooks that tell a person what to do."""
 
 

@@ -61,13 +61,13 @@ def uncounted(estate: Estate, looked_at: tuple[Protected, ...], *, deep: bool) -
     """
     Return the collections whose points are worth counting, each once.
 
-    They are those of a VM whose points are locked, or whose newest failure may be a full collection: it lists that
-    cause, or nobody knows what its error means.
+    They are those of a VM whose points are locked, or whose newest failure may be a full collection or points of another
+    machine: it lists such a cause, or nobody knows what its error means.
     """
     found: dict[ArmId, Collection] = {}
     for one in looked_at:
         newest = next(iter(estate.failures_of.get(one.item.id, ())), None)
-        full = newest is not None and (newest.symptom is None or newest.lists("C6", "C13"))
+        full = newest is not None and (newest.symptom is None or newest.lists("C6", "C13", "C17"))
         if deep or full or locked(estate, one):
             found.update((held.id, held) for held in estate.collections_of.get(one.id, ()))
     return tuple(found.values())

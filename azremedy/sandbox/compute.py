@@ -77,6 +77,14 @@ def snapshot_of(vm: Vm) -> Snapshot:
 
 def vm_resources(ground: Ground, vm: Vm, policy: Policy | None) -> Iterator[Made]:
     """Make a VM with all that Compute keeps of it."""
+    if not vm.gone:
+        yield from there(ground, vm)
+    for points in every_points(vm, policy):
+        yield from collection(ground, vm, points, policy)
+
+
+def there(ground: Ground, vm: Vm) -> Iterator[Made]:
+    """Make a VM itself, with its extensions and disks."""
     id_ = ground.vm(vm, upper=True)
     yield id_, model(ground, vm)
     yield f"{id_}/instanceView", view(vm)
@@ -85,8 +93,6 @@ def vm_resources(ground: Ground, vm: Vm, policy: Policy | None) -> Iterator[Made
     for disk in [] if vm.unmanaged else [None, *vm.disks]:
         if disk is None or not disk.unmanaged:
             yield disk_resource(ground, vm, disk)
-    for points in every_points(vm, policy):
-        yield from collection(ground, vm, points, policy)
 
 
 def disk_name(ground: Ground, vm: Vm, disk: Disk | None) -> str:
@@ -113,7 +119,7 @@ def model(ground: Ground, vm: Vm) -> Json:
         "properties": {
             "hardwareProfile": {"vmSize": vm.size},
             "provisioningState": provisioning_of(vm).state,
-            "vmId": guid(ground.vm(vm)),
+            "vmId": ground.machine(vm),
             "storageProfile": {
                 "imageReference": IMAGE[vm.os],
                 "osDisk": {"osType": vm.os, **os_disk, **ephemeral(vm)},

@@ -296,6 +296,8 @@ class Vm(Part, frozen=True):
     """
     `snapshot` is the state of Backup's own extension, which a VM on managed disks hides from ARM's lists.
 
+    A VM that is `gone` has left its protected item, its jobs and its points; `moved_from` is the group in which it was made,
+    under the same name; one that was `recreated` is not the machine that its points are of.
     `offer` is the marketplace offer of an appliance; `provision_agent` is false for a VM that was made without an agent.
     """
 
@@ -316,6 +318,9 @@ class Vm(Part, frozen=True):
     extension_operations: bool = True
     provision_agent: bool = True
     offer: str | None = None
+    gone: bool = False
+    moved_from: Name | None = None
+    recreated: bool = False
     points: tuple[Points, ...] | Points | None = None
     backup: Backup | None = None
 

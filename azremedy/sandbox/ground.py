@@ -50,6 +50,11 @@ class Ground:
         group = vm.group.upper() if upper else vm.group
         return self.id(group, "Microsoft.Compute/virtualMachines", vm.name)
 
+    def machine(self, vm: Vm) -> str:
+        """Return the GUID of a VM: it stays what it is when the VM moves to another group."""
+        made_in = self.id(vm.moved_from or vm.group, "Microsoft.Compute/virtualMachines", vm.name)
+        return guid(made_in, "again") if vm.recreated else guid(made_in)
+
     def find(self, word: str, known: Mapping[str, str], name: str, user: str) -> str:
         """Return what a name stands for, or say who used a name that nothing has."""
         found = known.get(name.lower())

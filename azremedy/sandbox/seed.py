@@ -44,7 +44,8 @@ def everything(ground: Ground) -> Iterator[tuple[str, Json]]:
     used: dict[tuple[str, str], int] = defaultdict(int)
     for number, vm in enumerate(estate.vms):
         vault, policy = chosen[vm.group, vm.name]
-        yield network.nic(ground, vm, nets.subnet(vm), number)
+        if not vm.gone:
+            yield network.nic(ground, vm, nets.subnet(vm), number)
         yield from compute.vm_resources(ground, vm, policy)
         if vault and policy and vm.backup:
             used[vault.name, policy.name] += 1
