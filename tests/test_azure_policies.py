@@ -11,6 +11,7 @@ from azure.core.pipeline import Pipeline
 from azure.core.rest import HttpRequest, HttpResponse
 from misbehaving import Answer, Server, Watch, error, misbehaving, timed
 
+from azremedy.azure.buckets import Bucket
 from azremedy.azure.pace import Pace
 from azremedy.azure.policies import ReadOnly, Retry
 from azremedy.azure.transport import Session, requests_transport
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-VMS = "/vms"
+VMS, NICS = "/subscriptions/1/vms", "/subscriptions/1/nics"
+REMAINING = "x-ms-ratelimit-remaining-subscription-reads"
 
 
 @pytest.fixture
@@ -100,13 +102,13 @@ def test_gives_up_in_the_end_and_tells_the_last_answer(server: Server, status: i
 
 def test_a_429_makes_every_other_request_wait_too(server: Server) -> None:
     server.on(VMS, throttled(**{"Retry-After": "30"}), Answer({}))
-    server.on("/nics", Answer({}))
+    server.on(NICS, Answer({}))
     begun, asked_at = Barrier(2), list[float]()
     watch = Watch()
 
     def read_nics() -> None:
         begun.wait(timeout=5)
-        reader.get("/nics")
+        reader.get(NICS)
         asked_at.append(watch.now)
 
     class WhileAsleep(Watch):
@@ -123,21 +125,46 @@ def test_a_429_makes_every_other_request_wait_too(server: Server) -> None:
     assert asked_at == [1030]
 
 
-def test_leaves_at_the_rate_of_the_refill_when_few_reads_remain(server: Server) -> None:
+def test_a_429_makes_no_other_subscription_wait(server: Server) -> None:
+    server.on(VMS, throttled(**{"Retry-After": "30"}), Answer({}))
+    server.on("/subscriptions/2/vms", Answer({}))
+
+    class WhileAsleep(Watch):
+        def sleep(self, seconds: float) -> None:
+            reader.get("/subscriptions/2/vms")
+            asked_at.append(self.now)
+            super().sleep(seconds)
+
+    watch, asked_at = WhileAsleep(), list[float]()
+    with timed(server, watch) as reader:
+        reader.get(VMS)
+    assert asked_at == [1000]
+
+
+def test_what_is_left_is_spent_and_an_empty_bucket_is_looked_at_once_a_second(server: Server) -> None:
+    """A bucket of 3 that gains 2 a second: 3 at once, then 2 for every second of waiting, and never a 429."""
     watch = Watch()
-    remaining = "x-ms-ratelimit-remaining-subscription-reads"
-    server.on(VMS, Answer({}, headers={remaining: "15"}))
+    server.on(VMS, *(Answer({}, headers={REMAINING: left}) for left in ["2", "1", "0", "1", "0", "1", "0"]))
 
     with timed(server, watch, workers=16) as reader:
-        for _ in range(26):
-            reader.get(VMS)
-        assert sum(watch.slept) == pytest.approx(24 / 25)
+        asked = [watch.now for _ in range(7) if reader.get(VMS) == {}]
+    assert [moment - asked[0] for moment in asked] == [0, 0, 0, 1, 1, 2, 2]
+    assert watch.slept == [1, 1]
 
-        server.on(VMS, Answer({}, headers={remaining: "200"}))
-        reader.get(VMS)
-        watch.slept.clear()
-        reader.get(VMS)
-    assert watch.slept == []
+
+def test_what_is_in_flight_is_not_left(server: Server) -> None:
+    """Of 5 that are left when 4 more are under way, one is there for the next."""
+    bucket = Bucket(Pace(now=lambda: 0.0, sleep=nobody_waits))
+    for _ in range(5):
+        bucket.take()
+    bucket.learn(5)
+    bucket.take()
+    with pytest.raises(AssertionError, match="waited 1"):
+        bucket.take()
+
+
+def nobody_waits(seconds: float) -> None:
+    raise AssertionError(f"waited {seconds:g}")
 
 
 def _through(server: Server, *requests: HttpRequest) -> list[int]:

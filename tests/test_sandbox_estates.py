@@ -152,7 +152,7 @@ def test_the_examples_start(file: Path, tmp_path: Path) -> None:
 
 def test_the_identity_of_the_example_lacks_rights_on_one_vault() -> None:
     where, content = named(EXAMPLES / "no-rights-on-a-vault.yaml")
-    _, auditor = principals(checked(content, where), where)
+    (auditor,) = principals(checked(content, where), where)
     (scope,) = auditor.cannot_read
     assert scope.endswith("/vaults/vault-secret")
     assert not auditor.may_read(f"{scope}/backupjobs")

@@ -9,7 +9,7 @@ resource provider is ever registered.
 from __future__ import annotations
 
 import re
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote
 
@@ -26,6 +26,7 @@ from tenacity import RetryCallState, Retrying
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
+from azremedy.azure.buckets import Buckets
 from azremedy.azure.failures import REFUSED, UNRESOLVED, UNTRUSTED, kind, plain
 from azremedy.azure.pace import Pace, asked_wait, backoff, date
 from azremedy.azure.transport import CONNECT, READ
@@ -45,8 +46,8 @@ ATTEMPTS: Final = 6
 THROTTLED_ATTEMPTS: Final = 12
 UNREACHABLE: Final = 2.0
 """Seconds of waiting after which a host that cannot be reached at all is given up."""
-REFILL: Final = 25.0
-"""Reads a second that ARM's token bucket of a subscription gains (ARM24)."""
+KINDS: Final = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
+"""Which of ARM's quotas a request counts against; any other is a write (ARM24)."""
 
 READ_POSTS: Final = tuple(
     re.compile(rf".*/providers/{path}", re.ASCII)
@@ -97,8 +98,6 @@ class Retry(Policy):
 
     def _attempt(self, request: Sent) -> Answered:
         self._pace.check()
-        left = max(self._pace.left, 0.001)
-        request.context.options.update(connection_timeout=min(CONNECT, left), read_timeout=min(READ, left))
         return self.next.send(request)
 
 
@@ -188,48 +187,42 @@ class ReadOnly(Policy):
 
 class Throttle(Policy):
     """
-    ARM's quota, shared by all threads of a run.
+    How many requests leave at once, and within which quota: `workers` over all, and a token bucket each subscription.
 
-    After a 429 everyone waits as long as it asks. While fewer reads remain than there are workers, requests leave
-    at the rate at which ARM refills.
+    Who waits for a bucket keeps nobody from asking another subscription.
     """
 
     def __init__(self, pace: Pace, workers: int) -> None:
         super().__init__()
         self._pace = pace
-        self._workers = workers
-        self._lock = Lock()
-        self._closed_until = 0.0
-        self._scarce = False
-        self._slot = 0.0
+        self._buckets = Buckets(pace)
+        self._at_once = BoundedSemaphore(workers)
 
     def send(self, request: Sent) -> Answered:
-        self._wait_until(self._turn())
-        while self._closed_until > self._pace.now():
-            self._wait_until(self._closed_until)
-        response = self.next.send(request)
-        self._learn(response.http_response)
+        kind = KINDS.get(request.http_request.method, "writes")
+        bucket = self._buckets.of(request.http_request.url, kind)
+        bucket.take()
+        remaining = closed_for = None
+        try:
+            with self._at_once:
+                self._bound(request)
+                response = self.next.send(request)
+            answer = response.http_response
+            remaining = number(answer.headers.get(f"{REMAINING}subscription-{kind}"))
+            closed_for = asked_wait(answer.headers) if answer.status_code == 429 else None
+        finally:
+            bucket.learn(remaining, closed_for)
         return response
 
-    def _turn(self) -> float:
-        with self._lock:
-            now = self._pace.now()
-            if not self._scarce:
-                return now
-            self._slot = max(self._slot + 1 / REFILL, now)
-            return self._slot
+    def _bound(self, request: Sent) -> None:
+        """Let no connection and no silence last longer than the run may."""
+        self._pace.check()
+        left = max(self._pace.left, 0.001)
+        request.context.options.update(connection_timeout=min(CONNECT, left), read_timeout=min(READ, left))
 
-    def _wait_until(self, moment: float) -> None:
-        if (seconds := moment - self._pace.now()) > 0:
-            self._pace.sleep(seconds)
 
-    def _learn(self, answer: HttpResponse) -> None:
-        remaining = answer.headers.get(f"{REMAINING}subscription-reads", "")
-        with self._lock:
-            if remaining.isdecimal():
-                self._scarce = int(remaining) < self._workers
-            if answer.status_code == 429 and (asked := asked_wait(answer.headers)):
-                self._closed_until = max(self._closed_until, self._pace.now() + asked)
+def number(told: str | None) -> int | None:
+    return int(told) if told and told.isdecimal() else None
 
 
 class Tally(Policy):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,6 +16,7 @@ from azremedy.report.plain import plain
 
 if TYPE_CHECKING:
     from azremedy.sandbox import Sandbox
+    from azremedy.sandbox.start import Described
 
 state_option = option(
     "--state",
@@ -35,6 +35,13 @@ state_option = option(
     help="A description in YAML, or the name of a shipped one.  [default: demo]",
 )
 @option("--vms", type=click.IntRange(min=1), help="Make up an estate of this many VMs instead.")
+@option(
+    "--subscriptions",
+    type=click.IntRange(1, 10_000),
+    default=1,
+    show_default=True,
+    help="With --vms: this many subscriptions, each with that many VMs.",
+)
 @option("--seed", type=int, default=1, show_default=True, help="What makes such an estate the same again.")
 @option(
     "--speed",
@@ -53,6 +60,7 @@ def sandbox(
     port: int,
     estate: str | None,
     vms: int | None,
+    subscriptions: int,
     seed: int,
     speed: float,
     state: Path | None,
@@ -63,17 +71,20 @@ def sandbox(
         return
     if estate is not None and vms is not None:
         raise AzremedyError("--estate and --vms are two ways to say what there is: give one of them.")
+    if subscriptions > 1 and vms is None:
+        raise AzremedyError("--subscriptions means nothing without --vms.")
     from azremedy.sandbox import serve  # noqa: PLC0415 - an extra that only this command needs
 
-    serve(state, estate=described(estate, vms, seed), port=port, speed=speed, listening=announce)
+    made = described(estate, vms, subscriptions, seed)
+    serve(state, estate=made, port=port, speed=speed, listening=announce)
 
 
-def described(estate: str | None, vms: int | None, seed: int) -> str | Path | Mapping[str, Any] | None:
+def described(estate: str | None, vms: int | None, subscriptions: int, seed: int) -> Described | None:
     """Return what the sandbox is to hold, as it takes it; None leaves what is there."""
     if vms is not None:
-        from azremedy.sandbox.generate import generate  # noqa: PLC0415 - as above
+        from azremedy.sandbox.generate import fleet  # noqa: PLC0415 - as above
 
-        return generate(vms, seed)
+        return fleet(subscriptions, vms, seed)
     if estate is None:
         return None
     return Path(estate) if os.sep in estate or Path(estate).suffix else estate

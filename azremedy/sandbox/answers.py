@@ -62,11 +62,16 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """What answers need: the state, the size of pages where it is not Azure's, and how late locks take hold."""
+    """
+    What answers need: the state, the size of pages where it is not Azure's, how late locks take hold.
+
+    `root` is the lower-cased id of the subscription that is asked; while none is, the first.
+    """
 
     store: Store
     page_size: int | None = None
     lag: LockLag = field(default_factory=LockLag)
+    root: str = ""
 
     @property
     def now(self) -> float:
@@ -75,8 +80,8 @@ class Arm:
 
     @property
     def subscription(self) -> str:
-        """The lower-cased id of the one subscription."""
-        return self.store.keys("subscriptions")[0]
+        """The lower-cased id of the subscription that is asked."""
+        return self.root or self.store.keys("subscriptions")[0]
 
 
 @dataclass(frozen=True, slots=True)

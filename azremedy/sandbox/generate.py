@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Vm = dict[str, Any]
 
@@ -38,8 +38,13 @@ TEAMS: Final = ("retail", "finance", "logistics", "hr", "platform", "research", 
 STAGES: Final = ("prd", "prd", "prd", "stg", "dev")
 
 
-def generate(vms: int, seed: int) -> Mapping[str, Any]:
-    """Return the description of an estate of `vms` VMs."""
+def fleet(subscriptions: int, vms: int, seed: int) -> Sequence[Mapping[str, Any]]:
+    """Return the descriptions of many subscriptions of `vms` VMs each."""
+    return [generate(vms, seed + nth, nth) for nth in range(subscriptions)]
+
+
+def generate(vms: int, seed: int, nth: int = 0) -> Mapping[str, Any]:
+    """Return the description of an estate of `vms` VMs, the `nth` of several."""
     chance = random.Random(seed)  # noqa: S311 - an estate is no secret
     vaults = max(1, -(-vms // PER_VAULT)) + (vms > 50)
     machines = [plain(chance, number, vaults) for number in range(vms)]
@@ -53,13 +58,20 @@ def generate(vms: int, seed: int) -> Mapping[str, Any]:
     for turn, number in enumerate(order[broken : broken + round(vms * ALIKE)]):
         ALIKES[turn % len(ALIKES)](machines[number])
     return {
-        "subscription": {"name": f"generated-{vms}"},
+        "subscription": subscription(vms, nth),
         "vaults": [vault(number) for number in range(vaults)],
         **NETWORK,
         "locks": [lock for lock in LOCKS if lock["scope"] in groups(machines)],
         "vms": machines,
         "planted": planted,
     }
+
+
+def subscription(vms: int, nth: int) -> Mapping[str, str]:
+    if not nth:
+        return {"name": f"generated-{vms}"}
+    id_ = f"5a6db0c5-0000-4000-8000-{nth + 0xF1EE7000:012x}"
+    return {"name": f"generated-{vms}-{nth:04d}", "id": id_}
 
 
 def groups(machines: Iterable[Vm]) -> set[str]:

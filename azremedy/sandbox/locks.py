@@ -38,7 +38,7 @@ def get(arm: Arm, call: Call) -> Answer:
     below = "atscope()" not in call.query.get("$filter", "").lower()
     found = [
         key
-        for key in arm.store.keys(TYPE)
+        for key in arm.store.keys(TYPE, arm.subscription)
         if (place := ArmId(key).scope).covers(scope) or (below and scope.covers(place))
     ]
     return listing(arm, call, found)

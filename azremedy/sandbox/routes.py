@@ -7,6 +7,7 @@ the few that differ from that rule are in `SPECIAL`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -86,7 +87,8 @@ def answer(arm: Arm, call: Call) -> Answer:
     if segments == ["subscriptions"]:
         only_get(call)
         return listing(arm, call, arm.store.keys("subscriptions"))
-    if f"/subscriptions/{segments[1]}" != arm.subscription:
+    arm = replace(arm, root=f"/subscriptions/{segments[1]}")
+    if arm.root not in arm.store:
         raise ArmError(404, "SubscriptionNotFound", f"The subscription '{segments[1]}' could not be found.")
     if "providers" not in segments:
         only_get(call)
@@ -131,7 +133,7 @@ def scopes(arm: Arm, call: Call, segments: Sequence[str]) -> Answer:
     if len(segments) in {2, 4} and call.key in arm.store:
         return Answer(body=arm.store.rendered(call.key, "plain"))
     if segments[2:] == ["resourcegroups"]:
-        return listing(arm, call, arm.store.keys("resourcegroups"))
+        return listing(arm, call, arm.store.keys("resourcegroups", arm.subscription))
     if segments[-1] == "resources" and len(segments) in {3, 5}:
         return resources(arm, call)
     if segments[2] == "resourcegroups" and len(segments) == 4:
@@ -324,7 +326,7 @@ def backup_status(arm: Arm, call: Call) -> Answer:
         "protectedItemName": f"vm;{name}",
         "protectedItemsCount": 0,
     }
-    for key in arm.store.keys(ITEM):
+    for key in arm.store.keys(ITEM, arm.subscription):
         item = body_of(arm, key)["properties"]
         if item["sourceResourceId"].lower() == vm.key:
             vault, _, _ = body_of(arm, key)["id"].partition("/backupFabrics/")

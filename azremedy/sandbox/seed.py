@@ -195,30 +195,32 @@ def subscription(ground: Ground) -> tuple[str, Json]:
     }
 
 
+def owner(estates: Sequence[Estate]) -> Principal:
+    """Return who may do everything in every subscription of a sandbox."""
+    roles = tuple(Held("Owner", f"/subscriptions/{estate.subscription.id}") for estate in estates)
+    return Principal(CLIENT_ID, CLIENT_SECRET, guid(CLIENT_ID), roles)
+
+
 def principals(estate: Estate, where: str) -> Sequence[Principal]:
-    """Return who may sign in: the owner that every sandbox has, and the identities of the description."""
-    ground = Ground(estate, where)
-    owner = Principal(CLIENT_ID, CLIENT_SECRET, guid(CLIENT_ID), (Held("Owner", ground.root),))
+    """Return who else may sign in: the identities of a description."""
     if not estate.identities:
-        return [owner]
+        return ()
+    ground = Ground(estate, where)
     scopes = known_scopes(ground, dict(everything(ground)))
 
     def scope(name: str, one: Identity) -> str:
         return ground.find("subscription, group or resource", scopes, name, f"identity '{one.name}'").lower()
 
     return [
-        owner,
-        *(
-            Principal(
-                one.client_id,
-                one.secret,
-                guid(one.client_id),
-                tuple(Held(held.role, scope(held.scope, one)) for held in assigned(one)),
-                one.actions,
-                tuple(scope(name, one) for name in one.cannot_read),
-            )
-            for one in estate.identities
-        ),
+        Principal(
+            one.client_id,
+            one.secret,
+            guid(one.client_id),
+            tuple(Held(held.role, scope(held.scope, one)) for held in assigned(one)),
+            one.actions,
+            tuple(scope(name, one) for name in one.cannot_read),
+        )
+        for one in estate.identities
     ]
 
 

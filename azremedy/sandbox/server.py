@@ -105,7 +105,7 @@ class Sandbox:
 
     @property
     def subscription(self) -> str:
-        """The GUID of the one subscription in it."""
+        """The GUID of the subscription in it, of the first if there are several."""
         return self._arm.subscription.rpartition("/")[2]
 
     def calls(self) -> Mapping[Read | None, int]:
@@ -260,9 +260,10 @@ class Sandbox:
         principal = self._entra.bearer(authorization)
         if principal is None:
             raise unauthorized(call, authorization)
-        left, wait = self._buckets.take((principal.client_id, call.method == "GET"))
+        subscription = "/".join(call.key.split("/")[1:3])
+        left, wait = self._buckets.take((principal.client_id, call.method == "GET", subscription))
         if wait:
-            raise throttled(self.subscription, wait)
+            raise throttled(subscription.rpartition("/")[2], wait)
         if "api-version" not in call.query:
             raise ArmError(
                 400,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import signal
 import sqlite3
 import threading
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 import platformdirs
@@ -19,10 +20,14 @@ from azremedy.sandbox.server import Sandbox
 from azremedy.sandbox.store import FILE, LOCK, Store, alone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from azremedy.sandbox.throttle import Throttle
+
+One: TypeAlias = "str | Path | Mapping[str, Any]"
+Described: TypeAlias = "One | Sequence[One]"
+"""An estate by its name, its file or its description, or several, each a subscription of its own."""
 
 FORM = 2
 """How a state is laid out; a state of another form is seeded anew."""
@@ -38,7 +43,7 @@ def default_state() -> Path:
 def embedded(
     state: Path | None = None,
     *,
-    estate: str | Path | Mapping[str, Any] | None = None,
+    estate: Described | None = None,
     port: int = 0,
     throttle: Throttle | None = None,
     page_size: int | None = None,
@@ -48,7 +53,7 @@ def embedded(
     Return a sandbox that runs while its `with` block does.
 
     `state` is the folder of its state (the user's own by default). A fresh one is seeded with `estate`: a shipped
-    one by name, a YAML file, or a description; the demo by default. A state that nobody wrote into is seeded anew
+    one by name, a YAML file, or a description (several of them: a subscription each); the demo by default. A state that nobody wrote into is seeded anew
     when another estate is asked for. `throttle` is none by default; `page_size` replaces Azure's. The sandbox's clock
     runs `speed` times as fast as the real one, and with it all that takes time.
 
@@ -71,7 +76,7 @@ def embedded(
         raise
 
 
-def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | None) -> None:
+def seeded(store: Store, folder: Path, estate: Described | None) -> None:
     """
     See to it that a state holds the estate that was asked for, and never that work done in it is lost.
 
@@ -88,9 +93,10 @@ def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | 
     if about and estate is None and (about["written"] or not about["shipped"]):
         return
     asked = estate or (about["shipped"] if about else "demo")
-    where, content = reading.named(asked)
-    whole = reading.checked(content, where)
-    mark = sha256(msgspec.json.encode(whole)).hexdigest()
+    many = [asked] if isinstance(asked, str | Path | Mapping) else asked
+    named = [reading.named(one) for one in many]
+    wholes = [reading.checked(content, where) for where, content in named]
+    mark = sha256(msgspec.json.encode(wholes)).hexdigest()
     if about and about["mark"] == mark:
         return
     if about and about["written"]:
@@ -98,26 +104,34 @@ def seeded(store: Store, folder: Path, estate: str | Path | Mapping[str, Any] | 
             f"The sandbox in {folder} holds another estate, in which work was done: "
             "run 'azremedy sandbox reset' first, or choose another folder."
         )
-    made = seed.resources(whole, where)
+    ids = [whole.subscription.id for whole in wholes]
+    if twice := next((one for one in ids if ids.count(one) > 1), None):
+        raise AzremedyError(f"Two estates describe the subscription {twice}: give each an id of its own.")
+    made = [
+        (whole, where, seed.resources(whole, where)) for whole, (where, _) in zip(wholes, named, strict=True)
+    ]
     store.seed(
-        made.items(),
+        (resource for _, _, resources in made for resource in resources.items()),
         {
-            "faults": msgspec.to_builtins(whole.faults),
-            "lock_lag": msgspec.to_builtins(whole.lock_lag),
-            "principals": seed.principals(whole, where),
-            "regions": {whole.location: whole.region},
+            "faults": [fault for whole in wholes for fault in msgspec.to_builtins(whole.faults)],
+            "lock_lag": msgspec.to_builtins(wholes[0].lock_lag),
+            "principals": [
+                seed.owner(wholes),
+                *(who for whole, where, _ in made for who in seed.principals(whole, where)),
+            ],
+            "regions": {whole.location: whole.region for whole in wholes},
             "form": FORM,
             "mark": mark,
             "shipped": asked if isinstance(asked, str) and reading.is_shipped(asked) else None,
         },
-        seed.notes(whole, where, made),
+        (note for whole, where, resources in made for note in seed.notes(whole, where, resources)),
     )
 
 
 def serve(
     state: Path | None = None,
     *,
-    estate: str | Path | Mapping[str, Any] | None = None,
+    estate: Described | None = None,
     port: int = 0,
     throttle: Throttle | None = None,
     speed: float = 1.0,

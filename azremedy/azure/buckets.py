@@ -1,0 +1,91 @@
+"""
+ARM's token buckets, as far as a client can know them.
+
+ARM grants each principal so many requests a subscription and kind, and lets them flow back at a rate that differs by
+kind, contract and year (ARM24). It tells how many are left, never the rate. So what is known to be left is spent at
+once; where nothing is, one request after a while looks what has flowed back, and does its own work with it.
+"""
+
+from __future__ import annotations
+
+import re
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from azremedy.azure.pace import Pace
+
+LOOK: Final = 1.0
+"""Seconds after which an empty bucket is looked at: longer than the time in which the slowest known one gains a token."""
+
+SLICE: Final = 0.05
+"""Seconds that others wait while one looks."""
+
+SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
+
+
+class Bucket:
+    """
+    What is left for one kind of request in one subscription, shared by the threads of a run.
+
+    Each `take` is followed by one `learn`, whatever becomes of the request.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._lock = Lock()
+        self._left: int | None = None
+        self._flying = 0
+        self._looking = False
+        self._look_at = 0.0
+        self._closed_until = 0.0
+
+    def take(self) -> None:
+        """Wait until a request may leave. Raises `ReadError` where that would be after the deadline."""
+        while seconds := self._wanting():
+            self._pace.sleep(seconds)
+
+    def _wanting(self) -> float:
+        """Take a token and return 0, or return the seconds after which there may be one."""
+        with self._lock:
+            now = self._pace.now()
+            if now < self._closed_until:
+                return self._closed_until - now
+            if self._left is not None and self._left < 1:
+                if self._looking:
+                    return SLICE
+                if now < self._look_at:
+                    return self._look_at - now
+                self._looking = True
+            self._left = None if self._left is None else max(self._left - 1, 0)
+            self._flying += 1
+            return 0.0
+
+    def learn(self, remaining: int | None, closed_for: float | None = None) -> None:
+        """Take in what an answer tells: how many are left, and for how long ARM takes no more."""
+        with self._lock:
+            now = self._pace.now()
+            self._flying -= 1
+            self._looking = False
+            if closed_for:
+                self._closed_until = max(self._closed_until, now + closed_for)
+                self._left, self._look_at = 0, self._closed_until
+            elif remaining is not None:
+                self._left = max(remaining - self._flying, 0)
+                self._look_at = now + LOOK
+
+
+class Buckets:
+    """The buckets of a run, each made when it is first asked for."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._lock = Lock()
+        self._known: dict[tuple[str, str], Bucket] = {}
+
+    def of(self, url: str, kind: str) -> Bucket:
+        """Return the bucket for one kind of request (`reads`, `writes`, `deletes`) to an address of ARM."""
+        found = SUBSCRIPTION.search(url)
+        key = found[1].lower() if found else "", kind
+        with self._lock:
+            return self._known.setdefault(key, Bucket(self._pace))
