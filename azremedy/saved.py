@@ -40,16 +40,21 @@ def load(path: Path) -> Estate:
         text = path.read_bytes()
     except OSError as error:
         raise AzremedyError(f"Cannot read {path}: {error.strerror}.") from error
+    return loaded(text, str(path))
+
+
+def loaded(text: bytes, source: str) -> Estate:
+    """Return the estate in the bytes that `dump` made; `source` is what messages call them. Raises `AzremedyError`."""
     try:
         version = msgspec.json.decode(text, type=Version).schema_version
         if version != VERSION:
             raise AzremedyError(
-                f"{path} is a saved estate of version {version}; this azremedy reads version {VERSION}."
+                f"{source} is a saved estate of version {version}; this azremedy reads version {VERSION}."
             )
         return msgspec.json.decode(text, type=SavedEstate, dec_hook=arm_id).estate
     except msgspec.MsgspecError as error:
         raise AzremedyError(
-            f"{path} is not an estate that `azremedy scan --save-estate` wrote: {error}."
+            f"{source} is not an estate that `azremedy scan --save-estate` wrote: {error}."
         ) from error
 
 

@@ -48,7 +48,12 @@ class Session:
     """One cloud, signed in. Make it with `connect`."""
 
     def __init__(
-        self, reader: ArmReader, default: str | None, cloud: str, writer: Callable[[], ArmWriter]
+        self,
+        reader: ArmReader,
+        default: str | None,
+        cloud: str,
+        writer: Callable[[], ArmWriter],
+        workers: int = WORKERS,
     ) -> None:
         self.reader = reader
         self.default = default
@@ -56,6 +61,7 @@ class Session:
         """The address of ARM, or `sandbox` for the embedded one, whose port is never the same."""
         self.writer = writer
         """Signs in once more, to write; whoever calls it hands what it returns to `azremedy.apply` alone."""
+        self.workers = workers
         self.asked = 0
         """Requests that found subscriptions and are not counted in a reading yet."""
 
@@ -86,6 +92,7 @@ class Session:
         deep: bool = False,
         selection: Selection = EVERYTHING,
         progress: Progress | None = None,
+        listed: Callable[[Estate], object] = lambda _: None,
     ) -> Reading:
         """
         Read what these playbooks (default: all) need of a subscription, and `more`. See `azremedy.collect.collect`.
@@ -100,8 +107,9 @@ class Session:
             lookback=lookback,
             deep=deep,
             wanted=selection.within,
-            workers=WORKERS,
+            workers=self.workers,
             progress=progress,
+            listed=listed,
         )
         return replace(reading, calls={Read.SUBSCRIPTION: asked, **reading.calls}) if asked else reading
 
@@ -117,6 +125,7 @@ class Session:
         suppressions: Sequence[Suppression] = (),
         whole: bool = False,
         progress: Progress | None = None,
+        listed: Callable[[Estate], object] = lambda _: None,
     ) -> tuple[Estate, Scan]:
         """
         Read a subscription, and return what was read and what the playbooks (default: all) say of it.
@@ -134,6 +143,7 @@ class Session:
             deep=deep,
             selection=EVERYTHING if whole else selection,
             progress=progress,
+            listed=listed,
         )
         scan = evaluate(
             made.estate,
@@ -204,12 +214,13 @@ def connect(
     deadline: float | None = None,
     log: Callable[[str], None] | None = None,
     environ: Mapping[str, str] | None = None,
+    workers: int = WORKERS,
 ) -> Iterator[Session]:
     """
     Sign in to a cloud and yield a session that can read.
 
     `cloud` is `public` (the default, unless AZURE_RESOURCE_MANAGER_ENDPOINT names another), `usgov`, `china`, the https address of an ARM endpoint, or `sandbox`, which starts the
-    embedded sandbox in this process. `deadline` is the number of seconds after which no more is read. `log` gets a
+    embedded sandbox in this process. `workers` is the number of requests in flight at once. `deadline` is the number of seconds after which no more is read. `log` gets a
     line for each request, without secrets. Raises `SignInError` without a usable credential and `Incomplete` where
     the endpoint does not answer as ARM.
     """
@@ -219,7 +230,7 @@ def connect(
         found = find_cloud(at.cloud, ca=at.ca, deadline=deadline, environ=at.environ)
         left = None if deadline is None else deadline - (monotonic() - began)
         known: dict[str, Any] = {
-            "tenant": tenant, "secret": at.secret, "ca": at.ca, "log": log, "workers": WORKERS,
+            "tenant": tenant, "secret": at.secret, "ca": at.ca, "log": log, "workers": workers,
             "environ": at.environ,
         }  # fmt: skip
         reader = stack.enter_context(open_reader(found, deadline=left, **known))
@@ -228,4 +239,5 @@ def connect(
             at.default or subscriptions.default_subscription(at.environ, found.name),
             at.called or found.endpoint,
             partial(open_writer, found, **known),
+            workers,
         )

@@ -155,9 +155,8 @@ def test_what_is_left_is_spent_and_an_empty_bucket_is_looked_at_once_a_second(se
 def test_what_is_in_flight_is_not_left(server: Server) -> None:
     """Of 5 that are left when 4 more are under way, one is there for the next."""
     bucket = Bucket(Pace(now=lambda: 0.0, sleep=nobody_waits))
-    for _ in range(5):
-        bucket.take()
-    bucket.learn(5)
+    first, *_ = (bucket.take() for _ in range(5))
+    bucket.learn(first, 5)
     bucket.take()
     with pytest.raises(AssertionError, match="waited 1"):
         bucket.take()

@@ -21,6 +21,9 @@ LOOK: Final = 1.0
 SLICE: Final = 0.05
 """Seconds that others wait while one looks."""
 
+FIRST: Final = 8
+"""Requests that leave before the first answer tells what is left."""
+
 SUBSCRIPTION: Final = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
 
 
@@ -28,25 +31,29 @@ class Bucket:
     """
     What is left for one kind of request in one subscription, shared by the threads of a run.
 
-    Each `take` is followed by one `learn`, whatever becomes of the request.
+    Each `take` is followed by one `learn`, whatever becomes of the request. Answers come in any order, so what one tells
+    is less what left after its request, and less what is still under way.
     """
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._lock = Lock()
-        self._left: int | None = None
+        self._left: int | None = FIRST
+        self._told = False
+        self._sent = 0
         self._flying = 0
-        self._looking = False
+        self._looking = True
         self._look_at = 0.0
         self._closed_until = 0.0
 
-    def take(self) -> None:
-        """Wait until a request may leave. Raises `ReadError` where that would be after the deadline."""
-        while seconds := self._wanting():
-            self._pace.sleep(seconds)
+    def take(self) -> int:
+        """Wait until a request may leave, and return its number. Raises `ReadError` where that would be too late."""
+        while isinstance(found := self._number(), float):
+            self._pace.sleep(found)
+        return found
 
-    def _wanting(self) -> float:
-        """Take a token and return 0, or return the seconds after which there may be one."""
+    def _number(self) -> int | float:
+        """Take a token and return the request's number, or return the seconds after which there may be one."""
         with self._lock:
             now = self._pace.now()
             if now < self._closed_until:
@@ -59,10 +66,11 @@ class Bucket:
                 self._looking = True
             self._left = None if self._left is None else max(self._left - 1, 0)
             self._flying += 1
-            return 0.0
+            self._sent += 1
+            return self._sent
 
-    def learn(self, remaining: int | None, closed_for: float | None = None) -> None:
-        """Take in what an answer tells: how many are left, and for how long ARM takes no more."""
+    def learn(self, number: int, remaining: int | None, closed_for: float | None = None) -> None:
+        """Take in what the answer to a request tells: how many are left, and for how long ARM takes no more."""
         with self._lock:
             now = self._pace.now()
             self._flying -= 1
@@ -71,8 +79,11 @@ class Bucket:
                 self._closed_until = max(self._closed_until, now + closed_for)
                 self._left, self._look_at = 0, self._closed_until
             elif remaining is not None:
-                self._left = max(remaining - self._flying, 0)
+                after = max(self._flying, self._sent - number)
+                self._left, self._told = max(remaining - after, 0), True
                 self._look_at = now + LOOK
+            elif not self._told:
+                self._left = None
 
 
 class Buckets:

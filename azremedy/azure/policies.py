@@ -201,17 +201,17 @@ class Throttle(Policy):
     def send(self, request: Sent) -> Answered:
         kind = KINDS.get(request.http_request.method, "writes")
         bucket = self._buckets.of(request.http_request.url, kind)
-        bucket.take()
+        number = bucket.take()
         remaining = closed_for = None
         try:
             with self._at_once:
                 self._bound(request)
                 response = self.next.send(request)
             answer = response.http_response
-            remaining = number(answer.headers.get(f"{REMAINING}subscription-{kind}"))
+            remaining = count(answer.headers.get(f"{REMAINING}subscription-{kind}"))
             closed_for = asked_wait(answer.headers) if answer.status_code == 429 else None
         finally:
-            bucket.learn(remaining, closed_for)
+            bucket.learn(number, remaining, closed_for)
         return response
 
     def _bound(self, request: Sent) -> None:
@@ -221,7 +221,7 @@ class Throttle(Policy):
         request.context.options.update(connection_timeout=min(CONNECT, left), read_timeout=min(READ, left))
 
 
-def number(told: str | None) -> int | None:
+def count(told: str | None) -> int | None:
     return int(told) if told and told.isdecimal() else None
 
 

@@ -1,62 +1,168 @@
-"""From Azure to scans, one subscription after the other."""
+"""From Azure to scans, several subscriptions at once."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from azremedy import saved
+from azremedy import checkpoint, fleet, saved
 from azremedy.arm import ArmId
+from azremedy.checkpoint import Checkpoint
 from azremedy.cli.output import note, save
-from azremedy.cli.progress import Show, progress, reading
+from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
 from azremedy.errors import AzremedyError, Incomplete, ReadError
-from azremedy.playbook import Playbook
+from azremedy.estate import Estate
+from azremedy.playbook import Playbook, load
 from azremedy.resources import Read, Subscription, Unread
-from azremedy.scan import Scan
+from azremedy.scan import Scan, evaluate, needs
 from azremedy.session import WEEK, Session, connect
 
 if TYPE_CHECKING:
     from azremedy.cli.scan import Flags
 
+Tell = Callable[[Scan], None]
+
+
+def silent(*_: object) -> None:
+    """Show nothing."""
+
 
 def online(
-    flags: Flags, playbooks: Sequence[Playbook[Any]] | None
+    flags: Flags, playbooks: Sequence[Playbook[Any]] | None, tell: Tell | None = None
 ) -> tuple[tuple[Scan, ...], tuple[Unread, ...]]:
     """
-    Read subscriptions one after the other and judge each.
+    Read subscriptions and judge each; `tell` is called with each scan as soon as it is made.
 
     One that cannot be read at all is among the second, and the others go on; where it is the only one, its
     `Incomplete` is raised.
     """
-    scans: list[Scan] = []
-    seen = Seen()
-    log = note if flags.debug else None
+    scans: dict[ArmId, Scan] = {}
     deadline = flags.deadline.total_seconds() if flags.deadline else None
+    log = note if flags.debug else None
     with (
         uncollected(),
         progress(quiet=flags.quiet or flags.debug) as show,
-        connect(flags.cloud, tenant=flags.tenant, deadline=deadline, log=log) as session,
+        connect(
+            flags.cloud, tenant=flags.tenant, deadline=deadline, log=log, workers=flags.in_flight
+        ) as session,
+        kept(flags, playbooks) as done,
     ):
         found, failed = resolved(session, flags.subscription)
         if flags.save_estate and len(found) + len(failed) > 1:
             raise AzremedyError(f"--save-estate keeps one subscription, and {len(found)} were asked for.")
-        for subscription in found:
-            try:
-                scans.append(one(session, subscription, flags, playbooks=playbooks, seen=seen, show=show))
-            except Incomplete as error:
+        several = len(found) > 1
+        looking = Looking(session, flags, playbooks, silent if several else show, done)
+        count = counting(len(found), show) if several else silent
+        for subscription, result in fleet.each(found, looking.at):
+            count()
+            if isinstance(result, Incomplete):
                 if len(found) + len(failed) == 1:
-                    raise
-                failed.append(unread(subscription.id, error))
-    seen.certain = seen.certain and not failed
-    seen.check(flags.vm, flags.resource_group)
-    return tuple(scans), tuple(failed)
+                    raise result
+                failed.append(unread(subscription.id, result))
+                continue
+            scans[subscription.id] = result
+            if tell:
+                tell(result)
+            if several and len(scans) % 50 == 0:
+                gc.collect()
+    if done and not failed:
+        done.delete()
+    looking.seen.certain = looking.seen.certain and not failed
+    looking.seen.check(flags.vm, flags.resource_group)
+    return tuple(scans[one.id] for one in found if one.id in scans), tuple(failed)
+
+
+@dataclass(slots=True)
+class Looking:
+    """What it takes to read and judge one subscription, from any thread."""
+
+    session: Session
+    flags: Flags
+    playbooks: Sequence[Playbook[Any]] | None
+    show: Show
+    done: Checkpoint | None
+    seen: Seen = field(default_factory=Seen)
+    lock: Lock = field(default_factory=Lock)
+    """Held while something is learned that all subscriptions share."""
+
+    def at(self, subscription: Subscription, sized: fleet.Sized) -> Scan:
+        """Read one subscription, or take what a checkpoint has of it, and judge it."""
+        flags = self.flags
+        if flags.mask:
+            with self.lock:
+                flags.mask.about(subscription)
+        before = self.done and self.done.estate(subscription.id, datetime.now(UTC))
+        estate, scan = self.again(before) if before else self.fresh(subscription, sized)
+        with self.lock:
+            if flags.mask:
+                flags.mask.learn(estate)
+            if flags.vm or flags.resource_group:
+                self.seen.add(estate)
+        if flags.save_estate:
+            save(flags.save_estate, saved.dump(estate))
+        if flags.change is None:
+            return scan
+        from azremedy.cli.changing import changed  # noqa: PLC0415 - only a gate judges a change
+
+        return changed(scan, estate, flags.change, self.playbooks)
+
+    def fresh(self, subscription: Subscription, sized: fleet.Sized) -> tuple[Estate, Scan]:
+        flags = self.flags
+        estate, scan = self.session.examine(
+            subscription,
+            playbooks=self.playbooks,
+            lookback=flags.lookback or WEEK,
+            deep=flags.deep,
+            selection=flags.selection,
+            suppressions=flags.accepted,
+            whole=flags.save_estate is not None,
+            progress=reading(subscription.name, self.show),
+            listed=lambda estate: sized(len(estate.vms)),
+        )
+        if self.done:
+            self.done.keep(estate, sum(scan.calls.values()))
+        return estate, scan
+
+    def again(self, estate: Estate) -> tuple[Estate, Scan]:
+        """Judge what was read before."""
+        known = tuple(load().values()) if self.playbooks is None else self.playbooks
+        scan = evaluate(
+            estate, known, selection=self.flags.selection, suppressions=self.flags.accepted,
+            whole=self.playbooks is None,
+        )  # fmt: skip
+        return estate, scan
+
+
+@contextmanager
+def kept(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Iterator[Checkpoint | None]:
+    """Yield what `--checkpoint` has of an interrupted scan; the file goes once everything was read."""
+    if flags.checkpoint is None:
+        yield None
+        return
+    reads = needs(load().values() if playbooks is None else playbooks) | flags.selection.needs
+    asked = {
+        "cloud": flags.cloud,
+        "tenant": flags.tenant,
+        "lookback": (flags.lookback or WEEK).total_seconds(),
+        "deep": flags.deep,
+        "reads": sorted(map(str, reads)),
+        "vms": sorted(flags.vm),
+        "groups": sorted(flags.resource_group),
+    }
+    with checkpoint.opened(flags.checkpoint, asked) as done:
+        yield done
 
 
 def resolved(session: Session, named: Sequence[str]) -> tuple[list[Subscription], list[Unread]]:
     """Return the subscriptions asked for, each once, and those that ARM does not show; the only one's error is raised."""
+    named = [one for name in named for one in listed(name)]
     if len(named) < 2:
         return list(session.subscriptions(named)), []
     found: dict[ArmId, Subscription] = {}
@@ -69,6 +175,21 @@ def resolved(session: Session, named: Sequence[str]) -> tuple[list[Subscription]
     return list(found.values()), failed
 
 
+def listed(name: str) -> Sequence[str]:
+    """Return the names in a file that is given as `@FILE`, one a line; any other name is itself."""
+    if not name.startswith("@"):
+        return [name]
+    try:
+        text = Path(name[1:]).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise AzremedyError(f"Cannot read the subscriptions in {name[1:]}: {reason}.") from error
+    found = [line.partition("#")[0].strip() for line in text.splitlines()]
+    if not any(found):
+        raise AzremedyError(f"{name[1:]} names no subscription: write one id or name a line.")
+    return [one for one in found if one]
+
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Keep Python from looking for cycles: an estate has none, lives to the end, and the search costs a tenth."""
@@ -77,40 +198,6 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def one(
-    session: Session,
-    subscription: Subscription,
-    flags: Flags,
-    *,
-    playbooks: Sequence[Playbook[Any]] | None,
-    seen: Seen,
-    show: Show,
-) -> Scan:
-    """Read one subscription and judge it."""
-    if flags.mask:
-        flags.mask.about(subscription)
-    estate, scan = session.examine(
-        subscription,
-        playbooks=playbooks,
-        lookback=flags.lookback or WEEK,
-        deep=flags.deep,
-        selection=flags.selection,
-        suppressions=flags.accepted,
-        whole=flags.save_estate is not None,
-        progress=reading(subscription.name, show),
-    )
-    if flags.mask:
-        flags.mask.learn(estate)
-    if flags.save_estate:
-        save(flags.save_estate, saved.dump(estate))
-    seen.add(estate)
-    if flags.change is None:
-        return scan
-    from azremedy.cli.changing import changed  # noqa: PLC0415 - only a gate judges a change
-
-    return changed(scan, estate, flags.change, playbooks)
 
 
 def unread(subscription: ArmId, error: Incomplete) -> Unread:

@@ -57,6 +57,20 @@ def in_place() -> Iterator[Show]:
         yield lambda line: status.update(Text(voice.through(line), no_wrap=True, overflow="ellipsis"))
 
 
+def counting(subscriptions: int, show: Show) -> Callable[[], None]:
+    """Return what is told of each subscription that is done: how many are, and how long the rest may take."""
+    began, done = time.monotonic(), 0
+
+    def tell() -> None:
+        nonlocal done
+        done += 1
+        seconds = (time.monotonic() - began) / done * (subscriptions - done)
+        left = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+        show(f"{done} of {subscriptions} subscriptions read, about {left} left")
+
+    return tell
+
+
 def reading(name: str, show: Show) -> Callable[[Read, int], None]:
     """Return what is told of each request for a subscription, from any thread."""
     numbers: dict[Read, int] = {}

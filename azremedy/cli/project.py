@@ -99,12 +99,12 @@ REFUSED = {
 }
 """Options that a project file may not name at all, and why."""
 
-WITHIN = ("report", "save", "save-estate", "suppressions", "write", "write-baseline")
+WITHIN = ("report", "save", "save-estate", "checkpoint", "suppressions", "write", "write-baseline")
 """Options that name files: they lie in the project file's folder or below it."""
 
 FREE = (
     "subscription", "resource-group", "vm", "vault", "policy", "before-backup", "for", "annotate", "show-suppressed", "output", "query", "as", "color", "quiet", "verbose", "debug",
-    "port", "vms", "seed", "speed",
+    "port", "vms", "subscriptions", "seed", "speed", "in-flight",
 )  # fmt: skip
 """Options that have to do with whom the project is about and what it looks like, not with safety."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +36,7 @@ from azremedy.cli.veil import Veil, mask
 from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import of_document, render
-from azremedy.resources import Unread
+from azremedy.resources import Read, Unread
 from azremedy.scan import Diagnosis, Scan
 from azremedy.selection import Selection
 from azremedy.suppression import Suppression
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 NEVER = "never"
 REFUSED = re.compile(r"action '(?P<action>[^']+)' over scope '(?P<scope>[^']+)'")
 """How ARM words what an identity may not do (arm-sdk §3.2)."""
-ONLINE = ("subscription", "cloud", "tenant", "deep", "deadline", "save_estate")
+ONLINE = ("subscription", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate")
 """Flags that say how to read, and mean nothing where a file is read."""
 
 
@@ -64,6 +66,7 @@ class Flags:
     deep: bool
     lookback: timedelta | None
     deadline: timedelta | None
+    in_flight: int
     fail_on: str
     exit_zero: bool
     allow_partial: bool
@@ -82,11 +85,18 @@ class Flags:
     color: str
     debug: bool
     write_baseline: Path | None = None
+    checkpoint: Path | None = None
     before_backup: timedelta | None = None
     accepted: tuple[Suppression, ...] = ()
     """What stands in the file of suppressions."""
     change: Change | None = None
     """The change whose effect is judged, instead of what is there."""
+
+    @property
+    def streams(self) -> bool:
+        """Whether findings are written as soon as their subscription is done: each stands for itself then."""
+        whole = self.query is not None or self.baseline is not None or self.estate is not None
+        return self.output == "jsonl" and not whole
 
     @property
     def selection(self) -> Selection:
@@ -120,7 +130,12 @@ class Result:
 
 
 @click.command()
-@option("--subscription", "-s", multiple=True, help="Name or id, '*' for all; may be repeated.")
+@option(
+    "--subscription",
+    "-s",
+    multiple=True,
+    help="Name or id, '*' for all, @FILE for those in a file, one a line; may be repeated.",
+)
 @option("--cloud", help="public, usgov, china, sandbox, or an address.  [default: public]")
 @option("--tenant", help="The tenant to sign in to.")
 @option("--resource-group", "-g", multiple=True, help="Only VMs of this group; may be repeated.")
@@ -136,6 +151,19 @@ class Result:
 @option("--deep", is_flag=True, help="Look at every protected VM closely, not at suspects only.")
 @option("--lookback", type=span, metavar="DURATION", help="How far back failed backups count.  [default: 7d]")
 @option("--deadline", type=span, metavar="DURATION", help="Stop reading after this time, such as 10m.")
+@option(
+    "--in-flight",
+    type=click.IntRange(1, 64),
+    default=16,
+    show_default=True,
+    help="Requests to ARM at once.",
+)
+@option(
+    "--checkpoint",
+    type=target,
+    metavar="FILE",
+    help="Keep what is read of each subscription here until all is, and go on from there after an interruption.",
+)
 @option(
     "--fail-on",
     type=click.Choice((*map(str, Severity), NEVER)),
@@ -280,7 +308,15 @@ def found(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Result:
         return Result((offline(flags, flags.estate, playbooks),))
     from azremedy.cli.online import online  # noqa: PLC0415 - the SDK is loaded when something is read
 
-    return Result(*online(flags, playbooks))
+    return Result(*online(flags, playbooks, partial(stream, flags) if flags.streams else None))
+
+
+def stream(flags: Flags, made: Scan) -> None:
+    """Write the findings of one subscription, one a line."""
+    from azremedy.report.document import document  # noqa: PLC0415 - as above
+
+    shown = flags.mask.scan(made) if flags.mask else made
+    put(render(flags.output, of_document(flags.output, document([shown]))))
 
 
 def present(flags: Flags, result: Result, search: Callable[[Any], Any] | None) -> Mapping[str, Any]:
@@ -292,7 +328,7 @@ def present(flags: Flags, result: Result, search: Callable[[Any], Any] | None) -
     shown = colored(flags.color)
     if flags.output == "table":
         put(tables(result, whole, search, show_suppressed=flags.show_suppressed, color=shown), color=shown)
-    else:
+    elif not flags.streams:
         put(render(flags.output, search(whole) if search else of_document(flags.output, whole)))
     return whole
 
@@ -315,11 +351,15 @@ def tables(
 
 def tell_calls(result: Result) -> None:
     """Say how many requests were made, by kind and in all."""
+    several = len(result.scans) != 1
+    of = f"{len(result.scans)} subscriptions" if several else result.scans[0].subscription.name
+    note(f"Requests for {of}:")
+    calls: Counter[Read] = Counter()
     for one in result.scans:
-        note(f"Requests for {one.subscription.name}:")
-        for read, number in one.calls.items():
-            note(f"  {number:6} {read}")
-        note(f"  {sum(one.calls.values()):6} in all")
+        calls.update(one.calls)
+    for read, number in calls.items():
+        note(f"  {number:6} {read}")
+    note(f"  {calls.total():6} in all")
 
 
 def complain_of_gaps(result: Result) -> None:

@@ -40,17 +40,20 @@ def collect(
     wanted: Callable[[Estate], Callable[[ArmId], bool]] = lambda _: lambda _: True,
     workers: int = 16,
     progress: Progress | None = None,
+    listed: Callable[[Estate], object] = lambda _: None,
 ) -> Reading:
     """
     Read one subscription.
 
     `reads` are the kinds that the playbooks need; what those rest on (the vaults of items) is read with them.
     `wanted` tells of the estate's VMs which may be read one by one. At most `workers` requests are in flight.
+    `listed` gets the estate as soon as its lists are read.
     """
     with pool(workers) as requests, pool(workers) as lists:
         sweep = Sweep(reader, requests, lists, progress)
         found = sweep.everything(subscription, reads, lookback)
         estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
+        listed(estate)
         looked_at = suspects(estate, wanted(estate), deep=deep)
         estate = sweep.closer(estate, looked_at)
         if Read.RUNNING_JOBS in reads:
