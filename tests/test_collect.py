@@ -175,9 +175,10 @@ def test_a_saved_estate_gives_the_same_verdicts_offline(sandbox: Sandbox, tmp_pa
 def test_a_throttled_scan_waits_and_reads_everything(tmp_path: Path) -> None:
     with embedded(tmp_path, throttle=Throttle(size=3, refill=18)) as sandbox:
         scan = judged(read(sandbox))
+        answers = [one.status for one in sandbox.requests]
 
     assert scan.unread == ()
-    assert any(one.status == 429 for one in sandbox.requests)
+    assert answers.count(429) < 0.2 * len(answers)
 
 
 def json(body: Any, status: int = 200) -> Answer:
