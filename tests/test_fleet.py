@@ -173,11 +173,11 @@ def test_a_throttled_fleet_takes_the_time_of_its_buckets_and_provokes_hardly_a_4
         began = time.monotonic()
         ended = Desk(sandbox, tmp_path)("scan", "-s", "*", "-o", "json")
         took = time.monotonic() - began
-        refused = sum(one.status == 429 for one in sandbox.requests)
+        answers = [one.status for one in sandbox.requests]
     calls = max(one["calls"] for one in json.loads(ended.out)["subscriptions"])
 
     assert ended.code == 0
-    assert refused <= 1
+    assert answers.count(429) < 0.05 * len(answers)
     assert took < 1.5 * (calls - 12) / 4 + 3
 
 
