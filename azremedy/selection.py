@@ -1,14 +1,14 @@
-"""Which VMs a user asks about: by name, group, vault or policy, or because their backup starts soon."""
+"""Which VMs a user asks about: by name, group, vault or policy, by what backs them up, or because their backup starts soon."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.resources import Item, Read
+from azremedy.resources import Item, Job, Read
 from azremedy.schedule import starts
 
 
@@ -17,6 +17,7 @@ class Selection:
     """
     Which VMs a scan speaks of; empty means all. Names and ids are lower-cased; groups are named, never by id.
 
+    `items` are protected items, `jobs` failed backups within the look-back, each by id or by the last part of it.
     `due_within` keeps those whose policy starts a backup within that time; of a schedule that nobody knows it does.
     """
 
@@ -25,6 +26,8 @@ class Selection:
     vaults: frozenset[str] = frozenset()
     policies: frozenset[str] = frozenset()
     due_within: timedelta | None = None
+    items: frozenset[str] = frozenset()
+    jobs: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -34,9 +37,13 @@ class Selection:
         vaults: Iterable[str] = (),
         policies: Iterable[str] = (),
         due_within: timedelta | None = None,
+        *,
+        items: Iterable[str] = (),
+        jobs: Iterable[str] = (),
     ) -> Selection:
         """Make one of what a user wrote."""
-        return cls(lowered(vms), lowered(groups), lowered(vaults), lowered(policies), due_within)
+        words = (lowered(vms), lowered(groups), lowered(vaults), lowered(policies))
+        return cls(*words, due_within, lowered(items), lowered(jobs))
 
     def __contains__(self, vm: ArmId) -> bool:
         """Whether its name and group are asked for; of vault, policy and schedule only an estate tells (`within`)."""
@@ -49,8 +56,10 @@ class Selection:
     def needs(self) -> frozenset[Read]:
         """What must be read to tell."""
         by_policy = self.policies or self.due_within is not None
-        items = frozenset({Read.ITEMS}) if by_policy or self.vaults else frozenset()
-        return items | (frozenset({Read.POLICIES}) if by_policy else frozenset())
+        by_item = by_policy or self.vaults or self.items or self.jobs
+        items = frozenset({Read.ITEMS}) if by_item else frozenset()
+        jobs = frozenset({Read.JOBS}) if self.jobs else frozenset()
+        return items | jobs | (frozenset({Read.POLICIES}) if by_policy else frozenset())
 
     def within(self, estate: Estate) -> Callable[[ArmId], bool]:
         """Return what tells whether a VM of this estate is selected."""
@@ -59,9 +68,11 @@ class Selection:
         return {item.vm for item in estate.items if item.vm in self and self.takes(estate, item)}.__contains__
 
     def takes(self, estate: Estate, item: Item) -> bool:
-        """Whether a protected item lies in a vault, and has a policy and a schedule, that are asked for."""
+        """Whether a protected item is asked for: itself, or by its vault, its policy, its schedule or one of its jobs."""
         return (
-            (not self.vaults or named(item.vault, self.vaults))
+            (not self.items or named(item.id, self.items))
+            and (not self.jobs or any(named(job.id, self.jobs) for job in jobs_of(estate, item)))
+            and (not self.vaults or named(item.vault, self.vaults))
             and (not self.policies or (item.policy is not None and named(item.policy, self.policies)))
             and (self.due_within is None or is_due(estate, item, self.due_within))
         )
@@ -77,6 +88,14 @@ def lowered(words: Iterable[str]) -> frozenset[str]:
 def named(id_: ArmId, words: frozenset[str]) -> bool:
     """Whether one of these words is the id or the name of this resource."""
     return id_.key in words or id_.name.lower() in words
+
+
+def jobs_of(estate: Estate, item: Item) -> Iterator[Job]:
+    """Yield the jobs of a protected item that were read, joined by vault and container name."""
+    container = item.container.lower()
+    return (
+        job for job in estate.jobs if job.vault == item.vault and (job.container or "").lower() == container
+    )
 
 
 def is_due(estate: Estate, item: Item, within: timedelta) -> bool:

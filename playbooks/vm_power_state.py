@@ -106,7 +106,7 @@ def deallocate(vm: ArmId) -> Step:
 PLAYBOOK = Playbook(
     id="vm-power-state",
     title="The VM is shut down inside the guest and still allocated",
-    causes=("C4b",),
+    causes=("C4b", "C14"),
     fix_class=FixClass.GUARDED,
     remedy="Deallocate the VM if it is meant to be off, or start it.",
     needs=frozenset({Read.VMS, Read.POWER, Read.ITEMS, Read.JOBS, Read.JOB_DETAIL}),

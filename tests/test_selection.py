@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import time, timedelta
 
 import pytest
-from building import VAULT, estate, item, policy, policy_id, vm
+from building import VAULT, estate, failed_job, item, policy, policy_id, vm
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
@@ -26,6 +26,8 @@ read = estate(
     item("web1", policy=policy_id("morning")),
     item("web2", policy=policy_id("foreign")),
     replace(item("dc1", policy=policy_id("gone")), vault=OTHER),
+    failed_job(1, "sql1"),
+    failed_job(1, "dc1"),
 )
 
 
@@ -45,10 +47,15 @@ def names(selection: Selection, of: Estate = read) -> list[str]:
         (Selection.of(due_within=timedelta(hours=2)), ["dc1", "web1", "web2"]),
         (Selection.of(due_within=timedelta(minutes=30)), ["dc1", "web2"]),
         (Selection.of(due_within=timedelta(hours=16), vaults=["vault1"]), ["sql1", "web1", "web2"]),
+        (Selection.of(items=[str(item("web1").id).upper()]), ["web1"]),
+        (Selection.of(jobs=["JOB-OF-SQL1"]), ["sql1"]),
+        (Selection.of(jobs=[str(failed_job(1, "sql1").id)], vms=["web1"]), []),
+        (Selection.of(jobs=["job-of-dc1"]), []),
     ],
     ids=[
         "all", "a vault", "a vault by id", "a policy", "a policy and a VM", "neither", "soon: unknown schedules count",
-        "nothing starts yet", "tonight in a vault",
+        "nothing starts yet", "tonight in a vault", "an item by id", "a job by name", "a job and another VM",
+        "a job of another vault",
     ],
 )  # fmt: skip
 def test_selects(selection: Selection, expected: list[str]) -> None:

@@ -27,6 +27,7 @@ class Cause:
 
     `os` is `windows` or `linux` where it can only be there. `tells` says what has to be looked at to know; empty for a
     cause that is only the sum of its parts. `looks_at` names what of an estate shows it, by the names of `azremedy.facts`.
+    `by_agent` holds where ARM knows of it only what the VM agent reports, so that a dead one leaves it open.
     `by_hand` is what a person does, in order. `in_2018` is empty where the documents of that year do not know it.
     """
 
@@ -39,6 +40,7 @@ class Cause:
     os: str = ""
     tells: str = ""
     looks_at: tuple[str, ...] = ()
+    by_agent: bool = False
     by_hand: tuple[str, ...] = ()
 
 
@@ -58,7 +60,13 @@ def cause(id_: str, written: Mapping[str, Any]) -> Cause:
 
 
 def settled(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else " ".join(value.split())
+    match value:
+        case list():
+            return tuple(value)
+        case str():
+            return " ".join(value.split())
+        case _:
+            return value
 
 
 def by_number(id_: str) -> tuple[int, str]:

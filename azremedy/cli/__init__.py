@@ -22,6 +22,10 @@ from azremedy.errors import AzremedyError, Exit
 COMMANDS = {
     "scan": ("azremedy.cli.scan:scan", "Say which backups will fail, and why."),
     "gate": ("azremedy.cli.gate:gate", "Say whether a backup may start, or a change may go on."),
+    "diagnose": (
+        "azremedy.cli.diagnose:diagnose",
+        "Say of one VM why its last backup failed, cause by cause.",
+    ),
     "fix": (
         "azremedy.cli.fix:fix",
         "Show what would cure the causes found, write by write, and with --apply do it.",

@@ -103,7 +103,7 @@ WITHIN = ("report", "save", "save-estate", "checkpoint", "suppressions", "write"
 """Options that name files: they lie in the project file's folder or below it."""
 
 FREE = (
-    "subscription", "resource-group", "vm", "vault", "policy", "before-backup", "for", "annotate", "show-suppressed", "output", "query", "as", "color", "quiet", "verbose", "debug",
+    "subscription", "resource-group", "vm", "vault", "policy", "before-backup", "for", "item", "job", "annotate", "show-suppressed", "output", "query", "as", "color", "quiet", "verbose", "debug",
     "port", "vms", "subscriptions", "seed", "speed", "in-flight",
 )  # fmt: skip
 """Options that have to do with whom the project is about and what it looks like, not with safety."""

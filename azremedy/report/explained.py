@@ -120,7 +120,9 @@ def paragraphs(prose: str) -> Iterator[Text]:
 
 def ending(one: Document) -> Iterator[RenderableType]:
     """Yield what it stands in: the codes that list it, the editions' own orders, the sources."""
+    which = "which of them it is at one VM: azremedy diagnose --vm NAME"
     rest = [
+        *([which] if one["kind"] == "symptom" and len(one["causes"]) > 1 else []),
         *(["codes that list it: " + ", ".join(one["symptoms"])] if one["symptoms"] else []),
         *(["as the documents list them: " + "; ".join(order(one["editions"]))] if one["editions"] else []),
         *([f"sources: {', '.join(one['sources'])} (docs/sources.md)"] if one["sources"] else []),

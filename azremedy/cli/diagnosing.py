@@ -1,0 +1,184 @@
+"""From Azure, or a saved estate, to what is to be said of one VM. Nothing here can write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from azremedy import saved, symptoms
+from azremedy.arm import ArmId
+from azremedy.cli.looking import LOCKS, one_subscription
+from azremedy.cli.offline import looked_back, with_gaps
+from azremedy.cli.output import note
+from azremedy.cli.progress import progress, reading
+from azremedy.cli.seen import Seen
+from azremedy.errors import AzremedyError
+from azremedy.estate import Estate, Failure, Protected
+from azremedy.facts import Subject
+from azremedy.plan import Choices, FixClass
+from azremedy.planning import plan
+from azremedy.playbook import Severity, load
+from azremedy.report.diagnosis import Case, fix_command
+from azremedy.resources import Item, Job
+from azremedy.scan import Scan, complaint, evaluate
+from azremedy.selection import Selection, jobs_of, named
+from azremedy.session import WEEK, Session, connect
+from azremedy.verdicts import Said, judge
+
+if TYPE_CHECKING:
+    from azremedy.cli.diagnose import Flags
+
+CHOICES = Choices(allow=frozenset({FixClass.SAFE, FixClass.GUARDED}))
+"""What the cure shown is made for: nothing that cannot be taken back."""
+
+
+def read_case(flags: Flags) -> Case:
+    """Read a subscription, and of its VMs the one that is named closely, and judge it."""
+    with (
+        progress(quiet=flags.quiet or flags.debug) as show,
+        connect(
+            flags.cloud,
+            tenant=flags.tenant,
+            deadline=flags.deadline.total_seconds() if flags.deadline else None,
+            log=note if flags.debug else None,
+        ) as session,
+    ):
+        subscription = one_subscription(session, flags.named)
+        estate, scan = session.examine(
+            subscription,
+            more=LOCKS,
+            lookback=flags.lookback or WEEK,
+            deep=True,
+            selection=flags.selection,
+            progress=reading(subscription.name, show),
+        )
+        subject = subject_of(estate, flags)
+        estate = for_cures(session, with_job(session, estate, subject, flags), scan)
+        return case(replace(subject, estate=estate), scan, flags)
+
+
+def saved_case(flags: Flags, file: Path) -> Case:
+    """Judge a VM of a saved estate. What its cure would need beyond that was not read."""
+    playbooks = tuple(load().values())
+    estate = with_gaps(looked_back(saved.load(file), flags.lookback, file), playbooks)
+    subject = subject_of(estate, flags)
+    return case(subject, evaluate(estate, playbooks, selection=flags.selection), flags)
+
+
+def for_cures(session: Session, estate: Estate, scan: Scan) -> Estate:
+    """Return the estate with what the cures of the findings need beyond a scan."""
+    from azremedy.collect.cures import read_for_cures  # noqa: PLC0415 - decoding is loaded when something is decoded
+
+    worth = [(one.playbook, one.finding) for one in scan.diagnoses if curable(one.finding.severity)]
+    if not any(playbook.plan_needs for playbook, _ in worth):
+        return estate
+    return read_for_cures(session.reader, estate, worth).estate
+
+
+def curable(severity: Severity) -> bool:
+    return severity >= Severity.CORROBORATED
+
+
+def with_job(session: Session, estate: Estate, subject: Subject, flags: Flags) -> Estate:
+    """Return the estate with the errors of the job that is asked about, where a newer one failed since."""
+    from azremedy.collect.detail import read_job  # noqa: PLC0415 - as above
+
+    job = asked_job(subject, flags)
+    newest = next(iter(estate.failures_of.get(subject.item.id, ())), None) if subject.item else None
+    if job is None or subject.protected is None or (newest and newest.job.id == job.id):
+        return estate
+    return read_job(session.reader, estate, subject.protected, job)
+
+
+def subject_of(estate: Estate, flags: Flags) -> Subject:
+    """Return the VM that is meant, with its item. Raises `AzremedyError` where none fits, or several do."""
+    selection = flags.selection
+    if flags.item or flags.job:
+        items = [one for one in estate.items if one.vm in selection and selection.takes(estate, one)]
+        if not items:
+            raise AzremedyError(nothing_of(flags, estate))
+        vms = {one.vm: one.vm for one in items}
+    else:
+        seen = Seen()
+        seen.add(estate)
+        vms = {vm: vm for vm in seen.vms if vm in selection}
+        if not vms:
+            seen.check(flags.vm, flags.resource_group)
+            raise AzremedyError(f"No VM {flags.vm[0]!r} is among those that could be read.")
+        items = [one for one in estate.items if one.vm in vms]
+    if len(vms) > 1:
+        raise AzremedyError(several(list(vms)))
+    [vm] = vms
+    known = estate.vm.get(vm)
+    return Subject(estate, known.id if known else vm, likeliest(estate, items))
+
+
+def nothing_of(flags: Flags, estate: Estate) -> str:
+    if flags.item:
+        return f"No protected item {flags.item!r} is there: give its id, as 'azremedy scan -o json' shows it."
+    days = f"{estate.lookback.total_seconds() / 86_400:g} days"
+    return f"No backup job {flags.job!r} failed within the last {days}; --lookback looks further back."
+
+
+def several(vms: Sequence[ArmId]) -> str:
+    """Return what to do where one name is that of several VMs."""
+    places = sorted(f"{vm.group.name}/{vm.name}" if vm.group else vm.text for vm in vms)
+    return f"{len(places)} VMs fit: {', '.join(places)}. Name one with --resource-group, or give its id with --vm."
+
+
+def likeliest(estate: Estate, items: Sequence[Item]) -> Item | None:
+    """Return the item that a VM is judged by, where old ones lie in other vaults: one that failed, else one that is on."""
+    on = {one.item.id for one in estate.protected}
+    return min(
+        items, key=lambda one: (one.id not in estate.failures_of, one.id not in on, one.id.key), default=None
+    )
+
+
+def asked_job(subject: Subject, flags: Flags) -> Job | None:
+    """Return the job that is asked about by id."""
+    if flags.job is None or subject.item is None:
+        return None
+    asked = Selection.of(jobs=[flags.job]).jobs
+    return next(one for one in jobs_of(subject.estate, subject.item) if named(one.id, asked))
+
+
+def case(subject: Subject, scan: Scan, flags: Flags) -> Case:
+    """Judge a VM, and plan its cure as `fix` would."""
+    estate, item = subject.estate, subject.item
+    failures = estate.failures_of.get(item.id, ()) if item else ()
+    job = asked_job(subject, flags)
+    failure = Failure(job, symptoms.of(job)) if job else next(iter(failures), None)
+    found = tuple(one for one in scan.diagnoses if one.finding.vm == subject.vm)
+    gaps = tuple(one for one in scan.not_evaluated if one.vm == subject.vm)
+    active = {one.id: one for one in estate.protected}
+    said = Said(subject, load(), found, gaps, looked_at=subject.vm in active)
+    planned = plan(estate, found, CHOICES)
+    return Case(
+        subject=subject,
+        as_of=scan.finished,
+        failure=failure,
+        since=failure is not None and all(one.job.id != failure.job.id for one in failures),
+        complaint=complaint_of(estate, active.get(subject.vm)) if failure is None else None,
+        judged=judge(failure.symptom if failure else None, said),
+        found=found,
+        gaps=gaps,
+        plan=planned,
+        fix=fix_command(
+            flags.subscription[0] if flags.subscription else estate.subscription.id.name,
+            subject.vm,
+            planned,
+            cloud=flags.cloud,
+            alone=alone(estate, subject.vm),
+        ),
+    )
+
+
+def complaint_of(estate: Estate, active: Protected | None) -> str | None:
+    return complaint(estate, active) if active else None
+
+
+def alone(estate: Estate, vm: ArmId) -> bool:
+    """Whether no other VM has this name."""
+    return sum(one.id.name.lower() == vm.name.lower() for one in estate.vms) <= 1

@@ -1,0 +1,149 @@
+"""What is wrong with one VM: its last failed backup, the verdict on each cause of it, and the cure. For programs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from azremedy import __version__
+from azremedy.arm import ArmId
+from azremedy.estate import Failure
+from azremedy.facts import Subject
+from azremedy.plan import FixClass, steps
+from azremedy.planning import Plan
+from azremedy.playbook import NotEvaluated
+from azremedy.report.document import found, gap, moment, undecided
+from azremedy.scan import Diagnosis
+from azremedy.verdicts import Judged, Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """
+    All that is known of one VM, and what follows from it.
+
+    `failure` is the failed backup that is asked about, `since` whether a backup was completed after it. `complaint` is what
+    Azure Backup says is wrong where no failed job does. `fix` are the words of the command that shows the cure.
+    """
+
+    subject: Subject
+    as_of: datetime
+    failure: Failure | None
+    since: bool
+    complaint: str | None
+    judged: tuple[Judged, ...]
+    found: tuple[Diagnosis, ...]
+    gaps: tuple[NotEvaluated, ...]
+    plan: Plan
+    fix: tuple[str, ...]
+
+
+def document(case: Case) -> dict[str, Any]:
+    """Return a case as `schemas/diagnosis.json` describes it."""
+    estate, item = case.subject.estate, case.subject.item
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "tool": {"name": "azremedy", "version": __version__},
+        "asOf": moment(case.as_of),
+        "subscription": {"id": estate.subscription.id.name, "name": estate.subscription.name},
+        "vm": vm(case.subject),
+        "item": item
+        and {"id": item.id.text, "vault": item.vault.text, "protectionState": item.protection_state},
+        "failure": case.failure and failed(case.failure, since=case.since),
+        "complaint": case.complaint,
+        "causes": [verdict(one) for one in case.judged],
+        "findings": [found(one) for one in case.found],
+        "cure": cure(case),
+        "notEvaluated": [undecided(one) for one in case.gaps],
+        "unread": [gap(one) for one in estate.unread],
+    }
+
+
+def vm(subject: Subject) -> dict[str, Any]:
+    model = subject.estate.vm.get(subject.vm)
+    return {
+        "id": subject.vm.text,
+        "name": subject.vm.name,
+        "os": model.os if model else None,
+        "power": subject.estate.power.get(subject.vm),
+    }
+
+
+def failed(failure: Failure, *, since: bool) -> dict[str, Any]:
+    job, symptom, error = failure.job, failure.symptom, failure.error
+    return {
+        "job": job.id.text,
+        "startedAt": moment(job.started) if job.started else None,
+        "errorCode": symptom.code if symptom else None,
+        "errorNumber": error.code if error else None,
+        "errorTitle": error.title if error else None,
+        "errorText": error.text if error else None,
+        "recommendations": list(error.recommendations) if error else [],
+        "means": symptom.means if symptom else None,
+        "byHand": list(symptom.by_hand) if symptom else [],
+        "completedSince": since,
+    }
+
+
+def verdict(one: Judged) -> dict[str, Any]:
+    return {
+        "cause": one.cause.id,
+        "title": one.cause.title,
+        "verdict": {Verdict.CAUSE: "cause", Verdict.NOT: "not", Verdict.UNKNOWN: "unknown"}[one.verdict],
+        "listed": one.listed,
+        "evidence": list(one.evidence),
+        "tells": list(one.tells),
+        "playbooks": list(one.playbooks),
+        "byHand": list(one.cause.by_hand),
+    }
+
+
+def cure(case: Case) -> dict[str, Any]:
+    """Return what `fix` would write, in its order, what it leaves to a person, and how to see it."""
+    planned = [one for group in case.plan.groups for one in steps(*group.nodes)]
+    cures = [one for group in case.plan.groups for one in group.cures]
+    return {
+        "writes": [{"summary": one.summary, "class": one.fix_class.value} for one in planned],
+        "relief": [one.relief for one in cures if one.relief],
+        "afterwards": [line for one in cures for line in one.afterwards],
+        "byHand": [{"playbook": one.playbook, "reason": one.reason} for one in case.plan.by_hand],
+        "command": shlex.join(case.fix) if planned else None,
+    }
+
+
+def fix_command(
+    subscription: str, vm: ArmId, plan: Plan, *, cloud: str | None, alone: bool
+) -> tuple[str, ...]:
+    """Return the words of the command that shows this plan; `alone` is a VM whose name no other has."""
+    classes = {one.fix_class for group in plan.groups for one in steps(*group.nodes)}
+    return (
+        "azremedy",
+        "fix",
+        *(("--cloud", cloud) if cloud else ()),
+        *("--subscription", subscription),
+        *("--vm", vm.name if alone else vm.text),
+        *(("--allow", "guarded") if FixClass.GUARDED in classes else ()),
+    )
+
+
+def by_person(case: Case) -> Iterator[str]:
+    """Yield what is left to a person of the causes that were found, each once: why `fix` leaves it, then the documents' steps."""
+    left = {one.playbook for one in case.plan.by_hand}
+    said = [f"{one.playbook}: {one.reason}" for one in case.plan.by_hand]
+    for one in case.judged:
+        if one.verdict is Verdict.CAUSE and left & set(one.playbooks):
+            said += one.cause.by_hand
+    if case.failure and case.failure.symptom:
+        said += case.failure.symptom.by_hand
+    yield from dict.fromkeys(said)
+
+
+def besides(case: Case) -> Sequence[Diagnosis]:
+    """Return the findings on the VM that speak of none of the causes judged."""
+    told = {id_ for one in case.judged for id_ in one.playbooks if one.verdict is not Verdict.NOT}
+    return [one for one in case.found if one.playbook.id not in told]
