@@ -1,0 +1,194 @@
+"""
+The page `docs/coverage.md`: the origin document, section by section, and what azremedy makes of each sentence.
+
+    python tests/coverage_page.py > docs/coverage.md
+
+Messages and causes come from the catalogue, who sees them from the playbooks' cards, tests from the scenes and the demo.
+What the document advises stands here, each piece with the playbooks that do it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scenes import SCENES
+
+from azremedy.catalogue import Symptom
+from azremedy.catalogue.origin import ORIGIN
+from azremedy.causes import causes, unfolded
+from azremedy.cli import COMMANDS
+from azremedy.explanation import seers
+from azremedy.playbook import Playbook, load
+from azremedy.report.markdown import code
+from azremedy.report.symptoms_page import linked, prose
+from azremedy.sandbox import reading
+
+CARDS = load()
+DEMO: Mapping[str, Any] = reading.named("demo")[1]
+EXPLAINED = "test_explain.py::test_a_message_of_the_origin_is_known"
+DIAGNOSED = "test_diagnose.py::test_a_planted_cause_is_the_cause_and_no_other_is"
+CURED = "test_end_to_end.py::test_a_cause_is_found_shown_cured_proved_and_taken_back"
+
+
+LOGS = "the XML files hold secrets" + (
+    "; `azremedy logs` reads the last lines that matter" if "logs" in COMMANDS else ""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing that the origin advises against a cause, the playbooks that do it, and what became of it since."""
+
+    cause: str
+    text: str
+    playbooks: tuple[str, ...]
+    since: str = ""
+
+
+ADVICE = (
+    Advice("C1", "Allow Azure Storage of the region by its service tag, above the rule that denies the internet", ("storage-egress",)),
+    Advice("C1", "Create a path for HTTP traffic: an HTTP proxy, and rules that let it out", ("egress-route",)),
+    Advice("C1", "With managed disks, open port 8443 as well", ("storage-egress",), "not needed any more: TCP 443 is enough (PREP20)"),
+    Advice("C2", "See whether the service Windows Guest Agent runs, and restart it", ("agent-unresponsive",)),
+    Advice("C2", "Where the service is missing, uninstall the agent and install the newest MSI", ("agent-unresponsive", "agent-outdated"), "by hand; azremedy tells"),
+    Advice("C2", "See that .NET 4.5 is installed", ("dotnet-runtime",)),
+    Advice("C3", "Update the agent, from the distribution's repository and not from GitHub", ("agent-outdated",)),
+    Advice("C3", "See that the agent runs (`ps -e`), and start it", ("agent-unresponsive",)),
+    Advice("C3", "Let the agent restart by itself", ("agent-unresponsive",), "shipped systemd units do so (WAL)"),
+    Advice("C3", "Back up once more for a test", (), "`azremedy prove` does it after every cure"),
+    Advice("C3", "Collect /var/lib/waagent/*.xml, /var/log/waagent.log, /var/log/azure/*; Logs.Verbose=y for more", (), LOGS),
+    Advice("C4a", "With SQL Server's own backups, set USEVSSCOPYBACKUP to TRUE", ("sql-vss",), "2025 gives the same value the opposite meaning (V25): reported, never set unasked"),
+    Advice("C4b", "After a shutdown over RDP look at the VM's state, and shut it down in the portal", ("vm-power-state",)),
+    Advice("C4c", "Leave DHCP on inside the guest; set a static address through the platform", ("guest-dhcp",)),
+    Advice("C5", "Windows: see that iaasvmprovider is enabled and starts automatically", ("provider-service",)),
+    Advice("C5", "Linux: see that VMSnapshot is 1.0.91.0", ("vmsnapshot-extension",), "out of date: no page states an oldest version (EXT)"),
+    Advice("C5", "Uninstall the extension; the next backup installs it again", ("vmsnapshot-extension",)),
+    Advice("C6", "Take the lock off the resource group", ("restore-point-lock",), "the points lie in another group today (T25)"),
+    Advice("C6", "Delete the restore point collection (ARMClient)", ("restore-point-lock", "restore-point-limit"), "with `--delete-collection`, destructive; the service cleans up by itself once the lock is gone"),
+    Advice("C6", "Lock the group again, and the problem comes back", ("restore-point-lock",), "lock the VM's group instead (FAQ25)"),
+    Advice("C13", "There is a limit of 18 restore points", ("restore-point-limit",), "of a Standard policy; the platform allows 500 (RP23)"),
+    Advice("C7", "Attach new disks below 1 TB, copy, see that all is there, remove the large ones, back up", ("disk-size",), "up to 64 TB today (SM25); or leave the disk out"),
+)  # fmt: skip
+"""The sections of the origin document on causes and solutions, in its order."""
+
+NOTE = Advice(
+    "C3",
+    "Linux, from 4 January 2018: `sudo rm -f /var/lib/waagent/*.[0-9]*.xml`, then back up again",
+    ("stale-goal-state",),
+    "gone from the page by June 2018; agents of today need some of these files (WAL)",
+)
+"""The note under the first message."""
+
+IN_THE_GUEST = frozenset({"dotnet-runtime", "sql-vss", "guest-dhcp", "provider-service", "stale-goal-state"})
+"""Playbooks that look inside the guest; where one is not registered, its advice is told and not checked."""
+
+HEAD = f"""\
+# Coverage
+
+The origin document (*Troubleshoot Azure Backup failure: issues with the agent or extension*, 9 January 2018), section by
+section: each message, each cause and each piece of advice, which playbook sees it, what the cure is, and the tests that show
+it. What a cause is, and what holds today, stands in [symptoms](symptoms.md).
+
+Tests of a playbook: its own file holds what is found, what is left alone and what is planned. `demo [VM]` is
+`{DIAGNOSED}` of that VM, and
+`scene [name]` is `{CURED}` in that
+scene. This page is made by `python tests/coverage_page.py > docs/coverage.md`.
+"""
+
+
+def page() -> str:
+    return "\n".join(lines()) + "\n"
+
+
+def lines() -> Iterator[str]:
+    yield HEAD
+    yield "## Messages"
+    for symptom in ORIGIN:
+        yield from message(symptom)
+    yield ""
+    yield "## Causes and solutions"
+    for id_ in dict.fromkeys(one.cause for one in ADVICE):
+        yield ""
+        yield f"### {id_}: {prose(causes()[id_].title)}"
+        yield ""
+        yield f"What tells: {prose(causes()[id_].tells)}."
+        yield ""
+        yield from table(one for one in ADVICE if one.cause == id_)
+
+
+def message(symptom: Symptom) -> Iterator[str]:
+    """Yield a message of the document with the causes that it lists, in its order."""
+    listed = next(one.causes for one in symptom.editions if one.name == "2018-01")
+    yield ""
+    yield f"### {prose(symptom.spanish[0])}"
+    yield ""
+    yield f"In English {code(symptom.messages[0])}, code `{symptom.code}`. Both are known as they stand, without accents, in capitals"
+    yield f"and with a typo: `{EXPLAINED}`."
+    yield ""
+    yield "| Cause | What it is | Seen by | Class of the cure |"
+    yield "|---|---|---|---|"
+    for id_ in unfolded(listed):
+        seen = [CARDS[one] for one in seers(causes()[id_], CARDS)]
+        yield f"| {linked([id_]).replace('(#', '(symptoms.md#')} | {prose(causes()[id_].title)} | {ids(seen)} | {classes(seen)} |"
+    if symptom is ORIGIN[0]:
+        yield ""
+        yield "Its note:"
+        yield ""
+        yield from table([NOTE])
+
+
+def table(advice: Iterable[Advice]) -> Iterator[str]:
+    yield "| Advice of 2018 | Seen by | Cure | Class | Since then | Tests |"
+    yield "|---|---|---|---|---|---|"
+    for one in advice:
+        cards = [CARDS[id_] for id_ in one.playbooks if id_ in CARDS]
+        cells = (
+            prose(one.text),
+            ids(cards) or "no playbook; `azremedy explain` tells",
+            "<br>".join(prose(card.remedy) for card in cards),
+            classes(cards),
+            prose(one.since),
+            "<br>".join(tests(card.id) for card in cards),
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def ids(cards: Iterable[Playbook[Any]]) -> str:
+    return ", ".join(f"`{card.id}`" for card in cards)
+
+
+def classes(cards: Iterable[Playbook[Any]]) -> str:
+    return ", ".join(dict.fromkeys(card.fix_class.value for card in cards))
+
+
+def named() -> set[str]:
+    """The playbooks that see a cause of the document, or do something that it advises."""
+    seeing = {id_ for one in ADVICE for id_ in seers(causes()[one.cause], CARDS)}
+    return seeing | {id_ for one in (*ADVICE, NOTE) for id_ in one.playbooks}
+
+
+def planted(playbook: str) -> list[str]:
+    """The VMs of the demo that have what this playbook sees."""
+    return [name for name, planted_ in DEMO["planted"] if planted_ == playbook]
+
+
+def staged(playbook: str) -> list[str]:
+    """The scenes in which this playbook cures for good."""
+    return [one.id for one in SCENES if one.playbook == playbook and one.lasting]
+
+
+def tests(playbook: str) -> str:
+    """Return the tests that show what a playbook sees and cures."""
+    parts = (
+        f"`test_{playbook.replace('-', '_')}.py`",
+        *(f"demo [{one}]" for one in planted(playbook)),
+        *(f"scene [{one}]" for one in staged(playbook)),
+    )
+    return ", ".join(parts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())
