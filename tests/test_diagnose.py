@@ -209,6 +209,7 @@ def test_the_screen_says_failure_causes_cure_and_what_to_type(desk: Desk) -> Non
         "1. C6  is the cause: A lock keeps old restore points", "CanNotDelete lock 'keep-everything'", "2. C13 is the cause",
         "The cure that azremedy would write:", "guarded  lift the CanNotDelete lock", "relieved only:",
         "see every write:  azremedy fix", "--vm sql1 --allow guarded\n", "--allow guarded --apply\n",
+        "--apply --prove\n",
     ):  # fmt: skip
         _, met, shown = shown.partition(part)
         assert met == part
@@ -253,6 +254,7 @@ def test_without_a_failed_backup_it_says_so_and_what_azure_complains_of(tmp_path
     ill = offline(estate(vm(), item(health="ActionRequired"), view()), tmp_path).out
 
     assert "No backup of it failed within the last 7 days" in well
+    assert "Its last completed one began 8 h ago." in well
     assert "Causes" not in well
     assert "But Azure Backup calls it ActionRequired." in ill
 
@@ -340,3 +342,25 @@ def test_none_writes_nothing_and_the_schema_is_one(tmp_path: Path) -> None:
     Draft202012Validator.check_schema(schema("diagnosis"))
     assert schema("diagnosis")["$defs"]["finding"] == schema("scan")["$defs"]["finding"]
     assert json.loads(azremedy("schema", "diagnosis").out) == schema("diagnosis")
+
+
+def test_what_no_verdict_tells_of_is_named_too(tmp_path: Path) -> None:
+    gap = Unread(Read.DISKS, ArmId(SUBSCRIPTION), "not yours", 403, "AuthorizationFailed")
+    ended = offline(replace(sick, unread=(gap,)), tmp_path)
+
+    assert ended.code == 3
+    assert "Not evaluated:\n" in ended.out
+    assert "\n  disk-size: disks not read: not yours\n" in ended.out
+
+
+def test_a_finding_beside_the_causes_is_named_once(desk: Desk) -> None:
+    shown = desk("diagnose", "--vm", "sql1", "-s", "demo", COLUMNS="300").out
+
+    assert shown.count("1024 GiB") == 1
+    assert "Also found:\n  info  disk-size  disk" in shown
+
+
+def test_two_subscriptions_are_one_too_many(desk: Desk) -> None:
+    ended = desk("diagnose", "--vm", "sql1", "-s", "demo", "-s", "nothing")
+
+    assert ended.code == 2

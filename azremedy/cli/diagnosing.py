@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from azremedy import saved, symptoms
 from azremedy.arm import ArmId
-from azremedy.cli.looking import LOCKS, one_subscription
+from azremedy.cli.looking import LOCKS
 from azremedy.cli.offline import looked_back, with_gaps
 from azremedy.cli.output import note
 from azremedy.cli.progress import progress, reading
@@ -21,7 +21,7 @@ from azremedy.plan import Choices, FixClass
 from azremedy.planning import plan
 from azremedy.playbook import Severity, load
 from azremedy.report.diagnosis import Case, fix_command
-from azremedy.resources import Item, Job
+from azremedy.resources import Item, Job, Subscription
 from azremedy.scan import Scan, complaint, evaluate
 from azremedy.selection import Selection, jobs_of, named
 from azremedy.session import WEEK, Session, connect
@@ -45,7 +45,7 @@ def read_case(flags: Flags) -> Case:
             log=note if flags.debug else None,
         ) as session,
     ):
-        subscription = one_subscription(session, flags.named)
+        subscription = lying_in(session, flags.named)
         estate, scan = session.examine(
             subscription,
             more=LOCKS,
@@ -57,6 +57,14 @@ def read_case(flags: Flags) -> Case:
         subject = subject_of(estate, flags)
         estate = for_cures(session, with_job(session, estate, subject, flags), scan)
         return case(replace(subject, estate=estate), scan, flags)
+
+
+def lying_in(session: Session, named: Sequence[str]) -> Subscription:
+    """Return the subscription that is meant. Raises `AzremedyError` where it is none or several."""
+    found = session.subscriptions(named)
+    if len(found) != 1:
+        raise AzremedyError(f"A VM lies in one subscription, and {len(found)} were named: name one.")
+    return found[0]
 
 
 def saved_case(flags: Flags, file: Path) -> Case:

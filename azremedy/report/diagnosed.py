@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from azremedy.estate import Failure
+from azremedy.estate import Failure, last_completed
 from azremedy.plan import steps
-from azremedy.report.diagnosis import Case, besides, by_person
+from azremedy.report.diagnosis import Case, besides, by_person, undecided_besides
 from azremedy.report.plain import plain
 from azremedy.report.plan import COLORS as CLASSES
 from azremedy.report.screen import age, local, place, severity, unread
@@ -35,6 +35,10 @@ def of(case: Case) -> Iterator[RenderableType]:
     yield from also(case)
     yield from cure(case)
     yield from people(case)
+    if gaps := undecided_besides(case):
+        lines = [plain(f"{one.playbook}: {one.because}") for one in gaps]
+        yield Text()
+        yield listed(Text("Not evaluated:", "yellow"), lines)
     if case.subject.estate.unread:
         yield Text()
         yield unread(case.subject.estate.unread)
@@ -60,6 +64,8 @@ def failure(case: Case) -> Iterator[RenderableType]:
         yield Text(
             f"No backup of it failed within the last {days} and after its last completed one.", "green"
         )
+        if completed := last_completed(case.subject.item) if case.subject.item else None:
+            yield Text(f"Its last completed one began {age(case.as_of - completed)}.")
         if case.complaint:
             yield Text(plain(f"But {case.complaint}."), "yellow")
         return
@@ -140,6 +146,7 @@ def cure(case: Case) -> Iterator[RenderableType]:
     command = plain(shlex.join(case.fix))
     yield Text(f"  see every write:  {command}", no_wrap=True, overflow="ignore")
     yield Text(f"  carry it out:     {command} --apply", no_wrap=True, overflow="ignore")
+    yield Text(f"  and back it up:   {command} --apply --prove", no_wrap=True, overflow="ignore")
 
 
 def people(case: Case) -> Iterator[RenderableType]:

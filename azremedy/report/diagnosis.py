@@ -144,6 +144,12 @@ def by_person(case: Case) -> Iterator[str]:
 
 
 def besides(case: Case) -> Sequence[Diagnosis]:
-    """Return the findings on the VM that speak of none of the causes judged."""
-    told = {id_ for one in case.judged for id_ in one.playbooks if one.verdict is not Verdict.NOT}
-    return [one for one in case.found if one.playbook.id not in told]
+    """Return the findings on the VM of which no verdict tells."""
+    said = [line for one in case.judged for line in one.evidence]
+    return [one for one in case.found if not any(one.finding.message in line for line in said)]
+
+
+def undecided_besides(case: Case) -> Sequence[NotEvaluated]:
+    """Return the playbooks without a verdict that see none of the causes judged."""
+    seeing = {id_ for one in case.judged for id_ in one.playbooks}
+    return [one for one in case.gaps if one.playbook not in seeing]
