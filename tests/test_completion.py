@@ -122,6 +122,7 @@ def test_an_unknown_shell_is_a_usage_error() -> None:
         (["azremedy", "fix", "--playbook", "disk-s"], ["disk-size"]),
         (["azremedy", "scan", "--lookb"], ["--lookback"]),
         (["azremedy", "completion", "p"], ["powershell"]),
+        (["azremedy", "explain", "usererrorrp"], ["UserErrorRpCollectionLimitReached"]),
         (["azremedy", "--c"], ["--config"]),
     ],
 )

@@ -9,7 +9,7 @@ import click
 from azremedy.cli.options import color, debugging, option
 from azremedy.cli.output import colored, put, width
 from azremedy.errors import AzremedyError
-from azremedy.explanation import Cards, Explanation, everything, find, suggestions
+from azremedy.explanation import Cards, Explanation, everything, find, names, suggestions
 from azremedy.playbook import load
 from azremedy.report import render
 from azremedy.report.excerpt import shortened
@@ -20,8 +20,14 @@ SHOWN = 80
 """Characters of what was asked that an error repeats."""
 
 
+def known_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001 - click's signature
+    """Return what can be explained and begins so, for a shell to complete."""
+    begun = incomplete.lower()
+    return [name for name in names(load()) if name.lower().startswith(begun)]
+
+
 @click.command()
-@click.argument("what", nargs=-1)
+@click.argument("what", nargs=-1, shell_complete=known_names)
 @option(
     "--all",
     "all_",
