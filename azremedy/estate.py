@@ -18,6 +18,7 @@ from azremedy.resources import (
     Item,
     Job,
     JobError,
+    KeyVault,
     Lock,
     Nic,
     Nsg,
@@ -125,6 +126,7 @@ class Estate:
     running_jobs: tuple[RunningJobs, ...] = ()
     views: tuple[InstanceView, ...] = ()
     restore_points: tuple[RestorePoints, ...] = ()
+    key_vaults: tuple[KeyVault, ...] = ()
     recovery_points: tuple[RecoveryPoints, ...] = ()
     service_tags: tuple[ServiceTags, ...] = ()
     admin_rules: tuple[AdminRules, ...] = ()

@@ -9,6 +9,7 @@ from .disk_size import PLAYBOOK as DISK_SIZE
 from .disk_support import PLAYBOOK as DISK_SUPPORT
 from .egress_route import PLAYBOOK as EGRESS_ROUTE
 from .extension_operations import PLAYBOOK as EXTENSION_OPERATIONS
+from .key_vault_access import PLAYBOOK as KEY_VAULT_ACCESS
 from .orphaned_item import PLAYBOOK as ORPHANED_ITEM
 from .protection_state import PLAYBOOK as PROTECTION_STATE
 from .restore_point_limit import PLAYBOOK as RESTORE_POINT_LIMIT
@@ -32,6 +33,7 @@ PLAYBOOKS = (
     EXTENSION_OPERATIONS,
     VM_PROVISIONING,
     VM_POWER_STATE,
+    KEY_VAULT_ACCESS,
     BACKUP_IN_PROGRESS,
     PROTECTION_STATE,
     ORPHANED_ITEM,

@@ -12,6 +12,7 @@ from azremedy.estate import Estate
 from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, fingerprint
 from azremedy.resources import (
+    AccessPolicy,
     AdminRules,
     AttachedDisk,
     Collection,
@@ -23,6 +24,7 @@ from azremedy.resources import (
     Item,
     Job,
     JobError,
+    KeyVault,
     Lock,
     Nic,
     Nsg,
@@ -285,7 +287,14 @@ def view(name: str = "sql1", **changes: Any) -> InstanceView:
     return replace(healthy, **changes)
 
 
+def key_vault(*policies: AccessPolicy, name: str = "keys1", **changes: Any) -> KeyVault:
+    """A key vault that goes by these access policies."""
+    id_ = arm_id("Microsoft.KeyVault/vaults", name, "keys")
+    return replace(KeyVault(id_, policies=policies), **changes)
+
+
 FIELDS = {
+    KeyVault: "key_vaults",
     Vm: "vms",
     PowerState: "power_states",
     Disk: "disks",

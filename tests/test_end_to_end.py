@@ -30,7 +30,9 @@ REVERSIBLE = frozenset({
 })  # fmt: skip
 """Scenes whose cure a rollback takes back; of the others nothing but locks was changed that could be."""
 
-NO_CURE = frozenset({"agent-outdated", "egress-route", "orphaned-item", "unprotected-vm"})
+NO_CURE = frozenset({
+    "agent-outdated", "egress-route", "key-vault-access", "orphaned-item", "unprotected-vm",
+})  # fmt: skip
 """Playbooks that tell a person what to do."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ EXAMPLES = Path(__file__).parents[1] / "examples" / "estates"
 SHIPPED: tuple[str | Path, ...] = ("demo", EXAMPLES / "control-plane.yaml", EXAMPLES / "healthy.yaml")
 
 
-ASKED = {Read.RUNNING_JOBS: 2}
-"""What a scan of the control plane's causes asks beside the lists: of both vaults what runs."""
+ASKED = {Read.RUNNING_JOBS: 2, Read.KEY_VAULTS: 2, Read.ROLE_ASSIGNMENTS: 1}
+"""What a scan of the control plane's causes asks beside the lists: what runs, and who is let in, of what failed so."""
 
 
-def scanned(estate: str | Path, folder: Path, *, deep: bool = False) -> Scan:
+def scanned(estate: str | Path | Mapping[str, Any], folder: Path, *, deep: bool = False) -> Scan:
     """Scan an estate as its owner."""
     with embedded(folder, estate=estate, speed=SPEED) as sandbox:
         cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})

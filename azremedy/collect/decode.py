@@ -169,12 +169,13 @@ def instance_view(of: ArmId, body: Json) -> InstanceView:
 def disk(body: Json) -> Disk:
     properties = record(body.get("properties"))
     encryption = record(properties.get("encryption"))
+    in_guest = record(properties.get("encryptionSettingsCollection"))
     return Disk(
         id=own_id(body),
         size=number(properties.get("diskSizeGB")),
         sku=text(record(body.get("sku")).get("name")),
         max_shares=number(properties.get("maxShares")),
-        encrypted_in_guest=record(properties.get("encryptionSettingsCollection")).get("enabled") is True,
+        encrypted_in_guest=in_guest.get("enabled") is True,
         data_access_auth=text(properties.get("dataAccessAuthMode")),
         managed_by=arm_id(body.get("managedBy")),
         location=text(body.get("location")) or "",
@@ -185,7 +186,15 @@ def disk(body: Json) -> Disk:
         network_access=text(properties.get("networkAccessPolicy")),
         public_access=text(properties.get("publicNetworkAccess")),
         disk_access=arm_id(properties.get("diskAccessId")),
+        secrets=key_vaults(in_guest, "diskEncryptionKey"),
+        keys=key_vaults(in_guest, "keyEncryptionKey"),
     )
+
+
+def key_vaults(in_guest: dict[str, Json], kind: str) -> tuple[ArmId, ...]:
+    """The key vaults that the encryption settings of a disk name for secrets or keys, each once."""
+    settings = records(in_guest.get("encryptionSettings")) if in_guest.get("enabled") is True else ()
+    return tuple(dict.fromkeys(refs([record(one.get(kind)).get("sourceVault") for one in settings])))
 
 
 def nic(body: Json) -> Nic:

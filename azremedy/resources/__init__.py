@@ -36,6 +36,7 @@ from azremedy.resources.compute import (
     VmSize,
     VmSizes,
 )
+from azremedy.resources.keys import WITHOUT_DATA, AccessPolicy, KeyVault, RoleAssignment
 from azremedy.resources.network import (
     AdminRules,
     IpConfiguration,
@@ -52,6 +53,8 @@ from azremedy.resources.scopes import Lock, Subscription
 
 __all__ = [
     "PER_VAULT",
+    "WITHOUT_DATA",
+    "AccessPolicy",
     "AdminRules",
     "AttachedDisk",
     "Collection",
@@ -64,6 +67,7 @@ __all__ = [
     "Item",
     "Job",
     "JobError",
+    "KeyVault",
     "Lock",
     "Nic",
     "Nsg",
@@ -74,6 +78,7 @@ __all__ = [
     "RecoveryPoints",
     "RestorePoint",
     "RestorePoints",
+    "RoleAssignment",
     "Route",
     "RouteTable",
     "Rule",

@@ -136,6 +136,10 @@ class Disk:
     network_access: str | None = None
     public_access: str | None = None
     disk_access: ArmId | None = None
+    secrets: tuple[ArmId, ...] = ()
+    """The key vaults that hold the secrets of a disk encrypted in the guest."""
+    keys: tuple[ArmId, ...] = ()
+    """Those that hold a key by which such secrets are wrapped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Read(StrEnum):
     VIEW = "instance view"
     JOB_DETAIL = "job detail"
     POINTS = "restore points"
+    KEY_VAULTS = "key vaults"
+    ROLE_ASSIGNMENTS = "role assignments"
     RECOVERY_POINTS = "recovery points"
     SERVICE_TAGS = "service tags"
     ADMIN_RULES = "security admin rules"
@@ -60,6 +62,8 @@ RIGHTS: Final[Mapping[Read, str]] = {
     Read.VIEW: "Microsoft.Compute/virtualMachines/instanceView/read",
     Read.JOB_DETAIL: f"{VAULT}/backupJobs/read",
     Read.POINTS: "Microsoft.Compute/restorePointCollections/restorePoints/read",
+    Read.KEY_VAULTS: "Microsoft.KeyVault/vaults/read",
+    Read.ROLE_ASSIGNMENTS: "Microsoft.Authorization/roleAssignments/read",
     Read.RECOVERY_POINTS: (f"{VAULT}/backupFabrics/protectionContainers/protectedItems/recoveryPoints/read"),
     Read.SERVICE_TAGS: "Microsoft.Network/locations/serviceTags/read",
     Read.VM_SIZES: "Microsoft.Compute/locations/vmSizes/read",

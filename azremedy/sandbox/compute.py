@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from azremedy.sandbox import keys
 from azremedy.sandbox.description import Agent, Disk, Extension, Provisioning, Snapshot
 from azremedy.sandbox.ground import Ground, digits, guid
 from azremedy.sandbox.points import collection, every_points
@@ -204,10 +205,10 @@ def disk_resource(ground: Ground, vm: Vm, disk: Disk | None) -> Made:
         properties["maxShares"] = disk.max_shares
     if disk is not None and disk.data_access_auth:
         properties["dataAccessAuthMode"] = "AzureActiveDirectory"
-    if disk is not None and disk.encrypted_in_guest:
+    if vm.key_vault or (disk is not None and disk.encrypted_in_guest):
         properties["encryptionSettingsCollection"] = {
             "enabled": True,
-            "encryptionSettings": [],
+            "encryptionSettings": keys.settings(ground, vm, name) if vm.key_vault else [],
             "encryptionSettingsVersion": "1.1",
         }
     return id_, {

@@ -12,9 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=90, pattern=r"\A[^/?#%\\]+\Z")]
-Hours = Annotated[float, msgspec.Meta(ge=0)]
-Size = Annotated[int, msgspec.Meta(ge=1, le=1_048_576)]
+from azremedy.sandbox.parts import Hours, KeyVault, Name, Part, Size
 
 Role = Literal[
     "Owner",
@@ -25,10 +23,6 @@ Role = Literal[
     "Virtual Machine Contributor",
     "Network Contributor",
 ]
-
-
-class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A mapping in an estate's description. A key that none of these names is an error."""
 
 
 class Subscription(Part, frozen=True):
@@ -296,6 +290,7 @@ class Vm(Part, frozen=True):
     """
     `snapshot` is the state of Backup's own extension, which a VM on managed disks hides from ARM's lists.
 
+    A VM with a `key_vault` is encrypted in the guest; where it is `wrapped`, a key there wraps its secrets.
     A VM that is `gone` has left its protected item, its jobs and its points; `moved_from` is the group in which it was made,
     under the same name; one that was `recreated` is not the machine that its points are of.
     `offer` is the marketplace offer of an appliance; `provision_agent` is false for a VM that was made without an agent.
@@ -311,6 +306,8 @@ class Vm(Part, frozen=True):
     ephemeral_os: bool = False
     unmanaged: bool = False
     disks: tuple[Disk, ...] = ()
+    key_vault: str | None = None
+    wrapped: bool = False
     nic: Nic = Nic()
     agent: Agent | AgentState = "ready"
     snapshot: Snapshot | SnapshotState = "ready"
@@ -358,6 +355,7 @@ class Estate(Part, frozen=True):
     region: Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9]+\Z")] = "WestEurope"
     identities: tuple[Identity, ...] = ()
     vaults: tuple[Vault, ...] = ()
+    key_vaults: tuple[KeyVault, ...] = ()
     nsgs: tuple[Nsg, ...] = ()
     route_tables: tuple[RouteTable, ...] = ()
     vnets: tuple[Vnet, ...] = ()

@@ -62,6 +62,13 @@ class Ground:
             raise AzremedyError(f"In {self.where}, {user}: there is no {word} '{name}'{guess(name, known)}.")
         return found
 
+    def key_vault(self, name: str, user: str) -> str:
+        known = {
+            one.name.lower(): self.id(one.group, "Microsoft.KeyVault/vaults", one.name)
+            for one in self.estate.key_vaults
+        }
+        return self.find("key vault", known, name, user)
+
     def nsg(self, name: str, user: str) -> str:
         known = {
             one.name.lower(): self.id(one.group, "Microsoft.Network/networkSecurityGroups", one.name)

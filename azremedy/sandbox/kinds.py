@@ -18,6 +18,7 @@ LISTS: Final = {
     "microsoft.network/routetables": Read.ROUTE_TABLES,
     "microsoft.authorization/locks": Read.LOCKS,
     "microsoft.recoveryservices/vaults": Read.VAULTS,
+    "microsoft.authorization/roleassignments": Read.ROLE_ASSIGNMENTS,
     "microsoft.recoveryservices/vaults/backupprotecteditems": Read.ITEMS,
     "microsoft.recoveryservices/vaults/backupjobs": Read.JOBS,
     "microsoft.recoveryservices/vaults/backuppolicies": Read.POLICIES,
@@ -26,6 +27,7 @@ LISTS: Final = {
 }
 
 ONES: Final = {
+    "microsoft.keyvault/vaults": Read.KEY_VAULTS,
     "microsoft.compute/virtualmachines": Read.VIEW,
     "microsoft.compute/restorepointcollections": Read.POINTS,
     "microsoft.recoveryservices/vaults/backupjobs": Read.JOB_DETAIL,

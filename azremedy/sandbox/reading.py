@@ -20,13 +20,13 @@ from azremedy.sandbox.description import (
     Identity,
     Lock,
     Nsg,
-    Part,
     RouteTable,
     Vault,
     Vm,
     Vnet,
 )
 from azremedy.sandbox.failures import FAILURES
+from azremedy.sandbox.parts import KeyVault, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,6 +39,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 LISTS: Mapping[str, tuple[str, type[Part]]] = {
     "identities": ("identity", Identity),
     "vaults": ("vault", Vault),
+    "key_vaults": ("key vault", KeyVault),
     "nsgs": ("NSG", Nsg),
     "route_tables": ("route table", RouteTable),
     "vnets": ("VNet", Vnet),

@@ -129,6 +129,8 @@ ROLES: Final[Mapping[str, Definition]] = {
 
 SPELLING: Final = {
     "recoveryservices": "RecoveryServices",
+    "keyvault": "KeyVault",
+    "roleassignments": "roleAssignments",
     "virtualmachines": "virtualMachines",
     "instanceview": "instanceView",
     "restorepointcollections": "restorePointCollections",

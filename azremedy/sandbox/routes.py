@@ -17,6 +17,7 @@ from azremedy.sandbox import (
     attaching,
     copies,
     filters,
+    keys,
     locks,
     machines,
     operations,
@@ -63,6 +64,7 @@ PLAIN: Final = frozenset(
         "microsoft.network/networksecuritygroups",
         "microsoft.network/virtualnetworks",
         "microsoft.network/routetables",
+        keys.VAULT,
         VAULT,
         f"{VAULT}/backuppolicies",
         ITEM,
@@ -359,6 +361,7 @@ def read_only(answering: Callable[[Arm, Call], Answer]) -> Callable[[Arm, Call],
 
 SPECIAL: Final[Mapping[str, Callable[[Arm, Call], Answer]]] = {
     locks.TYPE: read_only(locks.get),
+    keys.ASSIGNMENT: read_only(keys.assigned),
     "microsoft.authorization/permissions": read_only(rights.permissions),
     f"{COMPUTE}/locations/operations": read_only(operations.status),
     f"{NETWORK}/locations/operations": read_only(operations.status),

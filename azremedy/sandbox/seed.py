@@ -9,7 +9,7 @@ import msgspec
 
 from azremedy.arm import ArmId
 from azremedy.errors import AzremedyError
-from azremedy.sandbox import backup, compute, copies, machines, network, points, rules, writes
+from azremedy.sandbox import backup, compute, copies, keys, machines, network, points, rules, writes
 from azremedy.sandbox.description import Assignment
 from azremedy.sandbox.ground import Ground, guid
 from azremedy.sandbox.identity import CLIENT_ID, CLIENT_SECRET, TENANT, Held, Principal
@@ -52,10 +52,18 @@ def everything(ground: Ground) -> Iterator[tuple[str, Json]]:
             yield from backup.protection(ground, vm, vm.backup, vault, policy)
             if vm.backup.running:
                 yield backup.running(ground, vm, elsewhere(ground, vm, vault), vm.backup.running)
-    for vault in estate.vaults:
+    yield from vaults(ground, used)
+
+
+def vaults(ground: Ground, used: Mapping[tuple[str, str], int]) -> Iterator[tuple[str, Json]]:
+    """Make the vaults of backups and those of keys; `used` counts the VMs of each policy by vault and name."""
+    for vault in ground.estate.vaults:
         yield backup.vault(ground, vault)
         for policy in vault.policies:
             yield backup.policy(ground, vault, policy, used[vault.name, policy.name])
+    for held in ground.estate.key_vaults:
+        yield keys.vault(ground, held)
+        yield from keys.assignments(ground, held)
 
 
 def protection(ground: Ground, vm: Vm) -> tuple[Vault | None, Policy | None]:

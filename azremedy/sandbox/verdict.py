@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from azremedy import limits
 from azremedy.arm import ArmId
-from azremedy.sandbox import locks, machines, reach
+from azremedy.sandbox import keys, locks, machines, reach
 from azremedy.sandbox.times import seconds
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def obstacle(arm: Arm, item: str) -> str | None:
         contended(arm, body)
         or unfit(arm, vm, model)
         or too_large(arm, vm, model, properties)
+        or keys.out_of_reach(arm, model)
         or unsupported(arm, model, properties, policy["properties"])
         or silence(arm, vm, model, policy["properties"])
         or (unreachable(arm, vm, model))
