@@ -49,6 +49,7 @@ from azremedy.scan import evaluate
 PSEUDONYM = re.compile(r"\b[a-z-]+-[0-9a-f]{10}\b")
 OURS = {
     "playbook",
+    "playbooks",
     "title",
     "remedy",
     "severity",
