@@ -23,6 +23,7 @@ from azremedy.resources import (
     Nic,
     Nsg,
     Policy,
+    PolicyAssignment,
     PowerState,
     Read,
     RecoveryPoint,
@@ -127,6 +128,7 @@ class Estate:
     views: tuple[InstanceView, ...] = ()
     restore_points: tuple[RestorePoints, ...] = ()
     key_vaults: tuple[KeyVault, ...] = ()
+    policy_assignments: tuple[PolicyAssignment, ...] = ()
     recovery_points: tuple[RecoveryPoints, ...] = ()
     service_tags: tuple[ServiceTags, ...] = ()
     admin_rules: tuple[AdminRules, ...] = ()

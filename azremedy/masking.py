@@ -25,7 +25,17 @@ from azremedy.arm import ArmId
 from azremedy.estate import Estate
 from azremedy.limits import AGENT_LINUX, AGENT_WINDOWS
 from azremedy.playbook import Playbook
-from azremedy.resources import AttachedDisk, ExtensionView, Job, Lock, Policy, Route, Rule, Subscription
+from azremedy.resources import (
+    AttachedDisk,
+    ExtensionView,
+    Job,
+    Lock,
+    Policy,
+    PolicyAssignment,
+    Route,
+    Rule,
+    Subscription,
+)
 from azremedy.symptoms import Symptom
 
 T = TypeVar("T")
@@ -75,6 +85,7 @@ NAMED: Mapping[tuple[type, str], str] = {
     (Job, "friendly_name"): "vm",
     (Policy, "group_prefix"): "group",
     (Policy, "group_suffix"): "group",
+    (PolicyAssignment, "title"): "rule",
 }
 """Members that hold a name and nothing else."""
 

@@ -11,6 +11,7 @@ from .egress_route import PLAYBOOK as EGRESS_ROUTE
 from .extension_operations import PLAYBOOK as EXTENSION_OPERATIONS
 from .key_vault_access import PLAYBOOK as KEY_VAULT_ACCESS
 from .orphaned_item import PLAYBOOK as ORPHANED_ITEM
+from .policy_denial import PLAYBOOK as POLICY_DENIAL
 from .protection_state import PLAYBOOK as PROTECTION_STATE
 from .restore_point_limit import PLAYBOOK as RESTORE_POINT_LIMIT
 from .restore_point_lock import PLAYBOOK as RESTORE_POINT_LOCK
@@ -34,6 +35,7 @@ PLAYBOOKS = (
     VM_PROVISIONING,
     VM_POWER_STATE,
     KEY_VAULT_ACCESS,
+    POLICY_DENIAL,
     BACKUP_IN_PROGRESS,
     PROTECTION_STATE,
     ORPHANED_ITEM,

@@ -29,6 +29,7 @@ from azremedy.resources import (
     Nic,
     Nsg,
     Policy,
+    PolicyAssignment,
     PowerState,
     RecoveryPoint,
     RecoveryPoints,
@@ -293,7 +294,15 @@ def key_vault(*policies: AccessPolicy, name: str = "keys1", **changes: Any) -> K
     return replace(KeyVault(id_, policies=policies), **changes)
 
 
+def assignment(name: str = "tags", **changes: Any) -> PolicyAssignment:
+    """An Azure Policy that denies what has no tags."""
+    place = f"{SUBSCRIPTION}/providers/Microsoft.Authorization"
+    own, of = ArmId(f"{place}/policyAssignments/{name}"), ArmId(f"{place}/policyDefinitions/{name}")
+    return replace(PolicyAssignment(own, of, effect="deny", on_tags=True), **changes)
+
+
 FIELDS = {
+    PolicyAssignment: "policy_assignments",
     KeyVault: "key_vaults",
     Vm: "vms",
     PowerState: "power_states",

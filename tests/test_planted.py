@@ -22,7 +22,13 @@ EXAMPLES = Path(__file__).parents[1] / "examples" / "estates"
 SHIPPED: tuple[str | Path, ...] = ("demo", EXAMPLES / "control-plane.yaml", EXAMPLES / "healthy.yaml")
 
 
-ASKED = {Read.RUNNING_JOBS: 2, Read.KEY_VAULTS: 2, Read.ROLE_ASSIGNMENTS: 1}
+ASKED = {
+    Read.RUNNING_JOBS: 2,
+    Read.KEY_VAULTS: 2,
+    Read.ROLE_ASSIGNMENTS: 1,
+    Read.POLICY_ASSIGNMENTS: 1,
+    Read.POLICY_DEFINITIONS: 3,
+}
 """What a scan of the control plane's causes asks beside the lists: what runs, and who is let in, of what failed so."""
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from azremedy.arm import ArmId, Reader
+from azremedy.collect.governance import read_assignments
 from azremedy.collect.keys import read_key_vaults
 from azremedy.collect.suspects import suspects
 from azremedy.collect.sweep import Progress, Sweep
@@ -61,6 +62,8 @@ def collect(
             estate = sweep.running(estate, looked_at, deep=deep)
         if Read.KEY_VAULTS in reads:
             estate = read_key_vaults(sweep, estate, looked_at, deep=deep)
+        if Read.POLICY_ASSIGNMENTS in reads:
+            estate = read_assignments(sweep, estate, looked_at)
         if Read.POINTS in reads:
             estate = sweep.counted(estate, looked_at, deep=deep)
     return Reading(replace(estate, unread=tuple(sorted(sweep.unread, key=by_read))), dict(sweep.calls))

@@ -36,6 +36,7 @@ from azremedy.resources.compute import (
     VmSize,
     VmSizes,
 )
+from azremedy.resources.governance import PolicyAssignment
 from azremedy.resources.keys import WITHOUT_DATA, AccessPolicy, KeyVault, RoleAssignment
 from azremedy.resources.network import (
     AdminRules,
@@ -72,6 +73,7 @@ __all__ = [
     "Nic",
     "Nsg",
     "Policy",
+    "PolicyAssignment",
     "PowerState",
     "Read",
     "RecoveryPoint",

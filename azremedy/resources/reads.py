@@ -33,6 +33,8 @@ class Read(StrEnum):
     POINTS = "restore points"
     KEY_VAULTS = "key vaults"
     ROLE_ASSIGNMENTS = "role assignments"
+    POLICY_ASSIGNMENTS = "policy assignments"
+    POLICY_DEFINITIONS = "policy definitions"
     RECOVERY_POINTS = "recovery points"
     SERVICE_TAGS = "service tags"
     ADMIN_RULES = "security admin rules"
@@ -64,6 +66,8 @@ RIGHTS: Final[Mapping[Read, str]] = {
     Read.POINTS: "Microsoft.Compute/restorePointCollections/restorePoints/read",
     Read.KEY_VAULTS: "Microsoft.KeyVault/vaults/read",
     Read.ROLE_ASSIGNMENTS: "Microsoft.Authorization/roleAssignments/read",
+    Read.POLICY_ASSIGNMENTS: "Microsoft.Authorization/policyAssignments/read",
+    Read.POLICY_DEFINITIONS: "Microsoft.Authorization/policyDefinitions/read",
     Read.RECOVERY_POINTS: (f"{VAULT}/backupFabrics/protectionContainers/protectedItems/recoveryPoints/read"),
     Read.SERVICE_TAGS: "Microsoft.Network/locations/serviceTags/read",
     Read.VM_SIZES: "Microsoft.Compute/locations/vmSizes/read",

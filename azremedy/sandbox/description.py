@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from azremedy.sandbox.parts import Hours, KeyVault, Name, Part, Size
+from azremedy.sandbox.parts import Hours, KeyVault, Name, Part, PolicyAssignment, Size
 
 Role = Literal[
     "Owner",
@@ -356,6 +356,7 @@ class Estate(Part, frozen=True):
     identities: tuple[Identity, ...] = ()
     vaults: tuple[Vault, ...] = ()
     key_vaults: tuple[KeyVault, ...] = ()
+    policy_assignments: tuple[PolicyAssignment, ...] = ()
     nsgs: tuple[Nsg, ...] = ()
     route_tables: tuple[RouteTable, ...] = ()
     vnets: tuple[Vnet, ...] = ()

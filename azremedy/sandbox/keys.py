@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from azremedy.sandbox.description import Vm
     from azremedy.sandbox.parts import Grant, KeyVault
 
-VAULT: Final = "microsoft.keyvault/vaults"
 ASSIGNMENT: Final = "microsoft.authorization/roleassignments"
 
 ROLES: Final = {

@@ -19,6 +19,7 @@ LISTS: Final = {
     "microsoft.authorization/locks": Read.LOCKS,
     "microsoft.recoveryservices/vaults": Read.VAULTS,
     "microsoft.authorization/roleassignments": Read.ROLE_ASSIGNMENTS,
+    "microsoft.authorization/policyassignments": Read.POLICY_ASSIGNMENTS,
     "microsoft.recoveryservices/vaults/backupprotecteditems": Read.ITEMS,
     "microsoft.recoveryservices/vaults/backupjobs": Read.JOBS,
     "microsoft.recoveryservices/vaults/backuppolicies": Read.POLICIES,
@@ -28,6 +29,7 @@ LISTS: Final = {
 
 ONES: Final = {
     "microsoft.keyvault/vaults": Read.KEY_VAULTS,
+    "microsoft.authorization/policydefinitions": Read.POLICY_DEFINITIONS,
     "microsoft.compute/virtualmachines": Read.VIEW,
     "microsoft.compute/restorepointcollections": Read.POINTS,
     "microsoft.recoveryservices/vaults/backupjobs": Read.JOB_DETAIL,

@@ -39,3 +39,18 @@ class KeyVault(Part, frozen=True):
     group: Name = "keys"
     roles: bool = False
     grants: tuple[Grant, ...] = ()
+
+
+class PolicyAssignment(Part, frozen=True):
+    """
+    An Azure Policy at the subscription that asks groups for a `tag`, or speaks of something else where none is named.
+
+    Of an `initiative` nothing is known but that it is there.
+    """
+
+    name: Name
+    title: str | None = None
+    effect: Literal["Deny", "Audit", "Modify"] = "Deny"
+    tag: str | None = None
+    enforced: bool = True
+    initiative: bool = False

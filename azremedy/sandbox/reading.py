@@ -26,7 +26,7 @@ from azremedy.sandbox.description import (
     Vnet,
 )
 from azremedy.sandbox.failures import FAILURES
-from azremedy.sandbox.parts import KeyVault, Part
+from azremedy.sandbox.parts import KeyVault, Part, PolicyAssignment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,6 +40,7 @@ LISTS: Mapping[str, tuple[str, type[Part]]] = {
     "identities": ("identity", Identity),
     "vaults": ("vault", Vault),
     "key_vaults": ("key vault", KeyVault),
+    "policy_assignments": ("policy assignment", PolicyAssignment),
     "nsgs": ("NSG", Nsg),
     "route_tables": ("route table", RouteTable),
     "vnets": ("VNet", Vnet),

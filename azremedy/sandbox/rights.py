@@ -131,6 +131,8 @@ SPELLING: Final = {
     "recoveryservices": "RecoveryServices",
     "keyvault": "KeyVault",
     "roleassignments": "roleAssignments",
+    "policyassignments": "policyAssignments",
+    "policydefinitions": "policyDefinitions",
     "virtualmachines": "virtualMachines",
     "instanceview": "instanceView",
     "restorepointcollections": "restorePointCollections",

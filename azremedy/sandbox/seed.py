@@ -9,7 +9,18 @@ import msgspec
 
 from azremedy.arm import ArmId
 from azremedy.errors import AzremedyError
-from azremedy.sandbox import backup, compute, copies, keys, machines, network, points, rules, writes
+from azremedy.sandbox import (
+    backup,
+    compute,
+    copies,
+    governance,
+    keys,
+    machines,
+    network,
+    points,
+    rules,
+    writes,
+)
 from azremedy.sandbox.description import Assignment
 from azremedy.sandbox.ground import Ground, guid
 from azremedy.sandbox.identity import CLIENT_ID, CLIENT_SECRET, TENANT, Held, Principal
@@ -56,7 +67,7 @@ def everything(ground: Ground) -> Iterator[tuple[str, Json]]:
 
 
 def vaults(ground: Ground, used: Mapping[tuple[str, str], int]) -> Iterator[tuple[str, Json]]:
-    """Make the vaults of backups and those of keys; `used` counts the VMs of each policy by vault and name."""
+    """Make the vaults of backups and those of keys, and what governs all; `used` counts the VMs of each policy by vault and name."""
     for vault in ground.estate.vaults:
         yield backup.vault(ground, vault)
         for policy in vault.policies:
@@ -64,6 +75,8 @@ def vaults(ground: Ground, used: Mapping[tuple[str, str], int]) -> Iterator[tupl
     for held in ground.estate.key_vaults:
         yield keys.vault(ground, held)
         yield from keys.assignments(ground, held)
+    for assignment in ground.estate.policy_assignments:
+        yield from governance.resources(ground, assignment)
 
 
 def protection(ground: Ground, vm: Vm) -> tuple[Vault | None, Policy | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from azremedy import limits
 from azremedy.arm import ArmId
-from azremedy.sandbox import keys, locks, machines, reach
+from azremedy.sandbox import governance, keys, locks, machines, reach
 from azremedy.sandbox.times import seconds
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def obstacle(arm: Arm, item: str) -> str | None:
         or silence(arm, vm, model, policy["properties"])
         or (unreachable(arm, vm, model))
         or full(arm, item, vm, policy["properties"])
+        or governance.refused(arm, (arm.store.noted("copies", item) or {}).get("home", ""))
     )
 
 
