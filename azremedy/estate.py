@@ -14,6 +14,7 @@ from azremedy.resources import (
     AdminRules,
     Collection,
     Disk,
+    Guest,
     InstanceView,
     Item,
     Job,
@@ -133,6 +134,7 @@ class Estate:
     service_tags: tuple[ServiceTags, ...] = ()
     admin_rules: tuple[AdminRules, ...] = ()
     vm_sizes: tuple[VmSizes, ...] = ()
+    guests: tuple[Guest, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     @cached_property
@@ -170,6 +172,11 @@ class Estate:
     @cached_property
     def view(self) -> Mapping[ArmId, InstanceView]:
         return by(self.views, lambda view: view.vm)
+
+    @cached_property
+    def guest(self) -> Mapping[ArmId, Guest]:
+        """What VMs told from inside; a VM that was not asked, or did not answer, is not in it."""
+        return by(self.guests, lambda guest: guest.vm)
 
     @cached_property
     def points(self) -> Mapping[ArmId, tuple[RestorePoint, ...]]:

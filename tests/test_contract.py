@@ -38,6 +38,7 @@ LAYERS = (
         "wording",
         "addresses",
         "agent",
+        "guest",
     },
     {"playbook", "plan", "lifting", "baseline"},
     {"playbooks"},

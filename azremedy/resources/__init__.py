@@ -37,6 +37,17 @@ from azremedy.resources.compute import (
     VmSizes,
 )
 from azremedy.resources.governance import PolicyAssignment
+from azremedy.resources.guest import (
+    Access,
+    Adapter,
+    Guest,
+    LinuxGuest,
+    Port,
+    Service,
+    Setting,
+    WindowsGuest,
+    Writer,
+)
 from azremedy.resources.keys import WITHOUT_DATA, AccessPolicy, KeyVault, RoleAssignment
 from azremedy.resources.network import (
     AdminRules,
@@ -55,13 +66,16 @@ from azremedy.resources.scopes import Lock, Subscription
 __all__ = [
     "PER_VAULT",
     "WITHOUT_DATA",
+    "Access",
     "AccessPolicy",
+    "Adapter",
     "AdminRules",
     "AttachedDisk",
     "Collection",
     "Disk",
     "Exclusion",
     "ExtensionView",
+    "Guest",
     "Handler",
     "InstanceView",
     "IpConfiguration",
@@ -69,11 +83,13 @@ __all__ = [
     "Job",
     "JobError",
     "KeyVault",
+    "LinuxGuest",
     "Lock",
     "Nic",
     "Nsg",
     "Policy",
     "PolicyAssignment",
+    "Port",
     "PowerState",
     "Read",
     "RecoveryPoint",
@@ -86,7 +102,9 @@ __all__ = [
     "Rule",
     "RunningJobs",
     "Schedule",
+    "Service",
     "ServiceTags",
+    "Setting",
     "Status",
     "Subnet",
     "Subscription",
@@ -97,5 +115,7 @@ __all__ = [
     "Vm",
     "VmSize",
     "VmSizes",
+    "WindowsGuest",
+    "Writer",
     "rights",
 ]

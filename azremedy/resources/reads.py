@@ -39,6 +39,7 @@ class Read(StrEnum):
     SERVICE_TAGS = "service tags"
     ADMIN_RULES = "security admin rules"
     VM_SIZES = "virtual machine sizes"
+    GUEST = "guest"
 
 
 PER_VAULT: Final = frozenset({Read.ITEMS, Read.JOBS, Read.RUNNING_JOBS, Read.POLICIES})
@@ -72,9 +73,11 @@ RIGHTS: Final[Mapping[Read, str]] = {
     Read.SERVICE_TAGS: "Microsoft.Network/locations/serviceTags/read",
     Read.VM_SIZES: "Microsoft.Compute/locations/vmSizes/read",
     Read.ADMIN_RULES: "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules/action",
+    Read.GUEST: "Microsoft.Compute/virtualMachines/runCommand/action",
 }
 """
-The Azure RBAC action that each kind of read needs (SDK). The last one is a POST that only reads: `*/read` does not hold it.
+The Azure RBAC action that each kind of read needs (SDK). The last two are POSTs, which `*/read` does not hold; the very
+last one is as good as being administrator of the VM, although nothing but a script that reads is sent with it.
 """
 
 

@@ -8,7 +8,8 @@ one name in two groups), `group/name` tells them apart. Ages are hours, sizes Gi
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -221,6 +222,53 @@ class Extension(Part, frozen=True):
     message: str = ""
 
 
+FILE: Final = r"\A(/(?!\.\.?(/|\Z))[^/\x00]+)+\Z"
+UNIT: Final = r"\A(?!\.)[A-Za-z0-9@._$+ -]{1,80}\Z"
+"""What paths of files, and names of services and packages, look like."""
+
+File = Annotated[str, msgspec.Meta(pattern=FILE)]
+Unit = Annotated[str, msgspec.Meta(pattern=UNIT)]
+
+
+class Service(Part, frozen=True):
+    """A service of a guest; `restart` is what systemd does when it ends, `account` what it logs on with on Windows."""
+
+    state: Literal["running", "stopped", "failed"] = "running"
+    start: Literal["automatic", "manual", "disabled"] = "automatic"
+    restart: str = "always"
+    account: str = "LocalSystem"
+
+
+class Adapter(Part, frozen=True):
+    """A connected network adapter of a Windows guest."""
+
+    name: str = "Ethernet"
+    dhcp: bool = True
+    addresses: Annotated[int, msgspec.Meta(ge=0, le=256)] = 1
+
+
+class Guest(Part, frozen=True):
+    """
+    What is inside a VM. What is left out is as it is on a healthy VM of its operating system; null takes something out.
+
+    `services`, `files`, `registry` and `packages` are by name, and only what is named differs. Files and packages are
+    Linux's, as are `selinux` and `available` (the versions that its repositories offer); the registry (keys as
+    PowerShell writes them, from `HKLM:` on), adapters, `writers` (VSS writers by name, 1 is stable) and `machine_keys` (rights by
+    SID) are Windows's. `wire_server` are the ports of 168.63.129.16 that it reaches.
+    """
+
+    services: Mapping[Unit, Service | None] = {}
+    files: Mapping[File, str | None] = {}
+    packages: Mapping[Unit, str | None] = {}
+    available: Mapping[Unit, str] = {}
+    registry: Mapping[str, Mapping[str, str | int | None] | None] = {}
+    adapters: tuple[Adapter, ...] | None = None
+    writers: Mapping[str, int | None] = {}
+    machine_keys: Mapping[str, int] | None = None
+    selinux: Literal["Enforcing", "Permissive", "Disabled"] | None = None
+    wire_server: tuple[int, ...] = (80, 32526)
+
+
 class Points(Part, frozen=True):
     """
     Restore points of a VM, the newest `newest` hours old and `every` hours apart.
@@ -288,7 +336,10 @@ class Backup(Part, frozen=True):
 
 class Vm(Part, frozen=True):
     """
-    `snapshot` is the state of Backup's own extension, which a VM on managed disks hides from ARM's lists.
+    A VM: what ARM shows of it, and what it holds.
+
+    `snapshot` is the state of Backup's own extension, which a VM on managed disks hides from ARM's lists; `guest` is what
+    is inside, where it differs from a healthy VM.
 
     A VM with a `key_vault` is encrypted in the guest; where it is `wrapped`, a key there wraps its secrets.
     A VM that is `gone` has left its protected item, its jobs and its points; `moved_from` is the group in which it was made,
@@ -320,6 +371,7 @@ class Vm(Part, frozen=True):
     recreated: bool = False
     points: tuple[Points, ...] | Points | None = None
     backup: Backup | None = None
+    guest: Guest | None = None
 
 
 class Fault(Part, frozen=True):

@@ -149,6 +149,8 @@ def status(arm: Arm, call: Call) -> Answer:
     body["endTime"] = times.stamp(found["ended"], "f")
     if found["family"] == "backup":
         body["properties"] = found.get("result")
+    elif found["family"] == "compute" and found.get("result") is not None:
+        body["properties"] = {"output": found["result"]}
     if "error" in found:
         body["error"] = found["error"]
     return ok(body)

@@ -149,6 +149,7 @@ SPELLING: Final = {
     "backupjobs": "backupJobs",
     "backuppolicies": "backupPolicies",
     "poweroff": "powerOff",
+    "runcommand": "runCommand",
     "attachdetachdatadisks": "attachDetachDataDisks",
 }
 

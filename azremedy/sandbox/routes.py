@@ -24,6 +24,7 @@ from azremedy.sandbox import (
     protection,
     rights,
     rules,
+    runcommand,
     sizes,
     views,
     writes,
@@ -398,5 +399,6 @@ WRITES: Final[Mapping[tuple[str, str], Callable[[Arm, Call], Answer]]] = {
     ("POST", f"{ITEM}/backup"): backup_jobs.trigger,
     ("POST", f"{JOB}/cancel"): backup_jobs.cancel,
     ("POST", f"{VM}/{attaching.VERB}"): attaching.change,
+    ("POST", f"{VM}/{runcommand.VERB}"): runcommand.post,
     **{("POST", f"{VM}/{verb}"): machines.act for verb in machines.SECONDS},
 }

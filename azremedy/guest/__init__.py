@@ -1,0 +1,69 @@
+"""
+What is run inside VMs, through Run Command: the probes, which only read, and the scripts of cures.
+
+A script is sent as it stands here, with nothing put into it. Linux's are shell scripts for `sh`, which write every
+path as `${SYSROOT:-}/…`: in a VM that is the path itself. Windows's are made of the statements of
+`azremedy.guest.powershell`, and of nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from azremedy.arm import Request
+from azremedy.guest import linux, windows
+
+if TYPE_CHECKING:
+    from azremedy.arm import ArmId, Json
+    from azremedy.resources import Vm
+
+__all__ = ["ACTION", "COMMANDS", "KEPT", "PROBES", "SHIPPED", "Script", "probe_of", "sent"]
+
+ACTION: Final = "runCommand"
+
+KEPT: Final = 4096
+"""How many bytes of a script's output Run Command keeps, from its end (RCW25)."""
+
+COMMANDS: Final[Mapping[str, str]] = {"windows": "RunPowerShellScript", "linux": "RunShellScript"}
+"""The id of the command that runs a script, by operating system."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script for one operating system (`windows` or `linux`), line by line."""
+
+    name: str
+    os: str
+    lines: tuple[str, ...]
+
+    @property
+    def body(self) -> Json:
+        """What is posted to run it."""
+        return {"commandId": COMMANDS[self.os], "script": list(self.lines)}
+
+    def on(self, vm: ArmId) -> Request:
+        """Return the request that runs it in a VM."""
+        return Request("POST", vm, ACTION, self.body)
+
+
+def sent(script: Script) -> bytes:
+    """Return the body that is posted to run a script, byte for byte."""
+    return json.dumps(script.body, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+PROBES: Final[Mapping[str, Script]] = {
+    "windows": Script("probe", "windows", windows.PROBE),
+    "linux": Script("probe", "linux", linux.script("probe")),
+}
+"""The script that reads, by operating system. It changes nothing, and its last line is one JSON object under 4 KB."""
+
+SHIPPED: Final = frozenset(script.lines for script in PROBES.values())
+"""The lines of every script that azremedy ships."""
+
+
+def probe_of(vm: Vm) -> Script | None:
+    """Return the probe for a VM, None where its operating system is not known."""
+    return PROBES.get((vm.os or "").lower())

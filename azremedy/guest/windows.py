@@ -1,0 +1,70 @@
+"""The scripts for Windows, made of the statements of `azremedy.guest.powershell`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from azremedy.guest.powershell import (
+    Begin,
+    Emit,
+    MarkKey,
+    MarkValue,
+    ReadAccount,
+    ReadAdapters,
+    ReadCrypto,
+    ReadMachineKeys,
+    ReadServices,
+    ReadValue,
+    ReadWriters,
+    TryPort,
+    rendered,
+)
+
+BACKUP_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\BcdrAgent"
+PERSISTENT_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\BcdrAgentPersistentKeys"
+NET_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
+INSTALLER_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Services\Msiserver"
+SESSION_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager"
+VSS_COPY: Final = "USEVSSCOPYBACKUP"
+
+SERVICES: Final = (
+    "RdAgent", "WindowsAzureGuestAgent", "IaasVmProvider", "COMSysApp", "MSDTC", "VSS", "MSSQLSERVER", "MSSQL$*",
+)  # fmt: skip
+"""The services that a backup rests on, and those of SQL Server."""
+
+REBOOT: Final = (
+    MarkKey(
+        "reboot: component servicing",
+        r"HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending",
+    ),
+    MarkKey(
+        "reboot: update",
+        r"HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired",
+    ),
+    MarkValue("reboot: renames", SESSION_KEY, "PendingFileRenameOperations"),
+)
+"""The marks of a restart that is due; pending renames alone are a weak one."""
+
+PROBE: Final = rendered(
+    (
+        Begin(),
+        *(ReadServices(name) for name in SERVICES),
+        ReadAccount("MSDTC"),
+        ReadValue(".NET", NET_KEY, "Release"),
+        ReadValue(VSS_COPY, BACKUP_KEY, VSS_COPY),
+        *(
+            ReadValue(name, PERSISTENT_KEY, name)
+            for name in ("SnapshotWithoutThreads", "SnapshotMethod", "CalculateSnapshotTimeFromHost")
+        ),
+        ReadValue("installer", INSTALLER_KEY, "Start"),
+        *REBOOT,
+        ReadAdapters(),
+        ReadCrypto(),
+        ReadMachineKeys(),
+        ReadWriters(),
+        TryPort(80),
+        TryPort(32526),
+        Emit(),
+    )
+)
+"""Reads what the backups of a Windows VM rest on, and changes nothing."""

@@ -1,0 +1,131 @@
+"""A whole guest: what a description says of it, over what a healthy one of its operating system holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from azremedy.guest.windows import BACKUP_KEY, INSTALLER_KEY, NET_KEY
+from azremedy.sandbox.compute import VERSION, agent_of
+from azremedy.sandbox.description import Adapter, Guest, Service, Vm
+
+V = TypeVar("V")
+
+AGENT_UNIT: Final = "walinuxagent"
+NETWORK_SERVICE: Final = r"NT AUTHORITY\NetworkService"
+MANUAL: Final = Service(state="stopped", start="manual")
+
+CRYPTO_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\.NETFramework"
+
+WINDOWS: Final = Guest(
+    services={
+        "RdAgent": Service(),
+        "WindowsAzureGuestAgent": Service(),
+        "IaasVmProvider": Service(),
+        "COMSysApp": Service(start="manual"),
+        "MSDTC": Service(account=NETWORK_SERVICE),
+        "VSS": MANUAL,
+    },
+    registry={
+        NET_KEY: {"Release": 528449},
+        INSTALLER_KEY: {"Start": 3},
+        BACKUP_KEY: {"IsProviderInstalled": "True"},
+        rf"{CRYPTO_KEY}\v4.0.30319": {"SchUseStrongCrypto": 1},
+        rf"{CRYPTO_KEY}\v2.0.50727": {"SchUseStrongCrypto": 1},
+    },
+    adapters=(Adapter(),),
+    writers={
+        "System Writer": 1,
+        "Registry Writer": 1,
+        "WMI Writer": 1,
+        "COM+ REGDB Writer": 1,
+        "Task Scheduler Writer": 1,
+    },
+    machine_keys={"S-1-1-0": 1180063, "S-1-5-32-544": 2032127},
+)
+
+LINUX: Final = Guest(
+    services={AGENT_UNIT: Service()},
+    files={
+        "/etc/os-release": 'NAME="Ubuntu"\nID=ubuntu\nVERSION_ID="24.04"\n',
+        "/etc/waagent.conf": (
+            "# Enable extension handling\nExtensions.Enabled=y\n\n# Which provisioning agent to use\nProvisioning.Agent=auto\n"
+            "\n# Enable verbose logging (y/n)\nLogs.Verbose=n\n\nOS.EnableFirewall=y\nAutoUpdate.Enabled=y\n"
+        ),
+        "/etc/azure/vmbackup.conf": "[SnapshotThread]\nfsfreeze: True\n",
+        "/var/lib/waagent/GoalState.1.xml": "<placeholder/>\n",
+        "/var/log/waagent.log": "INFO Daemon Azure Linux Agent\n",
+        "/run/systemd/netif/leases/2": "ADDRESS=10.0.0.4\nOPTION_245=a83f8110\n",
+        "/usr/bin/python3": "#!/bin/sh\n",
+    },
+    packages={AGENT_UNIT: "2.11.1.12-0ubuntu1"},
+    available={AGENT_UNIT: "2.11.1.12-0ubuntu1"},
+)
+
+
+def whole(vm: Vm) -> Guest:
+    """Return all that is inside a VM."""
+    given = vm.guest or Guest()
+    healthy = WINDOWS if vm.os == "Windows" else linux(vm)
+    return msgspec.structs.replace(
+        given,
+        services=over(healthy.services, given.services),
+        files=over(healthy.files, given.files),
+        packages=over(healthy.packages, given.packages),
+        available={**healthy.available, **given.available},
+        registry=registry(healthy.registry, given.registry),
+        writers=over(healthy.writers, given.writers),
+        adapters=healthy.adapters if given.adapters is None else given.adapters,
+        machine_keys=healthy.machine_keys if given.machine_keys is None else given.machine_keys,
+    )
+
+
+def linux(vm: Vm) -> Guest:
+    """Return a healthy Linux guest, whose package is as old as the agent that reports."""
+    told = agent_of(vm).version
+    if told is None or told == VERSION["Linux"]:
+        return LINUX
+    return msgspec.structs.replace(LINUX, packages={AGENT_UNIT: f"{told}-0ubuntu1"})
+
+
+def over(healthy: Mapping[str, V | None], given: Mapping[str, V | None]) -> dict[str, V | None]:
+    """Return what is there: the healthy without what is given as null, and what is given."""
+    return {name: value for name, value in {**healthy, **given}.items() if value is not None}
+
+
+def registry(healthy: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the registry, key by key and value by value; keys are found without case."""
+    made = {key: dict(values) for key, values in healthy.items()}
+    spelled = {key.lower(): key for key in made}
+    for key, values in given.items():
+        known = spelled.get(key.lower(), key)
+        if values is None:
+            made.pop(known, None)
+        else:
+            made[known] = over(made.get(known, {}), values)
+    return made
+
+
+def settled(guest: Guest, vm: Vm) -> Guest:
+    """Return what a description has to say of a guest so that `whole` makes this very guest of it."""
+    healthy = WINDOWS if vm.os == "Windows" else linux(vm)
+    return msgspec.structs.replace(
+        guest,
+        services=gone(healthy.services, guest.services),
+        files=gone(healthy.files, guest.files),
+        packages=gone(healthy.packages, guest.packages),
+        registry={
+            key: None
+            if key not in guest.registry
+            else gone(healthy.registry.get(key) or {}, guest.registry[key] or {})
+            for key in {**healthy.registry, **guest.registry}
+        },
+        writers=gone(healthy.writers, guest.writers),
+    )
+
+
+def gone(healthy: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is there, and as null what is there on a healthy one and here no more."""
+    return {**dict.fromkeys(healthy.keys() - there.keys()), **there}

@@ -1,0 +1,188 @@
+"""Windows inside: the statements of azremedy's scripts, carried out over the guest's state, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+import msgspec
+
+from azremedy.guest import powershell
+from azremedy.guest.powershell import Statement
+from azremedy.sandbox.description import Guest, Service
+from azremedy.sandbox.guest.outcome import Outcome, Uncared
+from azremedy.sandbox.guest.state import CRYPTO_KEY
+
+STATES: Final = {"running": "Running", "stopped": "Stopped", "failed": "Stopped"}
+STARTS: Final = {"automatic": "Auto", "manual": "Manual", "disabled": "Disabled"}
+OURS: Final = ("S-1-1-0", "S-1-5-32-544")
+VIRTUAL: Final = ("loopback", "vethernet", "npcap")
+
+
+class Running:
+    """A script while it runs: the guest as it is by now, what was read, and what was written."""
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+        self.found: dict[str, Any] = {}
+        self.out: list[str] = []
+
+    def value(self, key: str, name: str) -> Any:
+        """Return a value of the registry, None where there is none."""
+        return next(
+            (value for found, value in self.values(key).items() if found.lower() == name.lower()), None
+        )
+
+    def values(self, key: str) -> Mapping[str, Any]:
+        return next(
+            (held or {} for found, held in self.guest.registry.items() if found.lower() == key.lower()), {}
+        )
+
+    def there(self, key: str) -> bool:
+        """Whether a key of the registry, or one below it, is there."""
+        return any(f"{found}\\".lower().startswith(f"{key}\\".lower()) for found in self.guest.registry)
+
+    def services(self, like: str) -> Iterable[tuple[str, Service]]:
+        for name, service in self.guest.services.items():
+            if service is not None and fnmatchcase(name.lower(), like.lower()):
+                yield name, service
+
+    def put(self, key: str, values: Mapping[str, Any]) -> None:
+        spelled = next((found for found in self.guest.registry if found.lower() == key.lower()), key)
+        registry = {**self.guest.registry, spelled: dict(values)}
+        self.guest = msgspec.structs.replace(self.guest, registry=registry)
+
+
+def run(guest: Guest, lines: Iterable[str]) -> Outcome:
+    """Carry out a script. Raises `Uncared` for one that is not made of azremedy's statements."""
+    try:
+        script = powershell.statements("\n".join(lines).splitlines())
+    except ValueError as error:
+        raise Uncared(
+            "The sandbox has no Windows: its guests carry out the statements of azremedy's own scripts, "
+            f"and this script is none ({error})."
+        ) from error
+    running = Running(guest)
+    try:
+        for one in script:
+            CARE[type(one)](running, one)
+    except LookupError as error:
+        return Outcome("\n".join(running.out), f"{error.args[0]}", running.guest)
+    return Outcome("\n".join(running.out), "", running.guest)
+
+
+def begin(running: Running, _: Any) -> None:
+    running.found = {
+        "azremedy": 1, "os": "windows", "services": {}, "accounts": {}, "settings": {}, "marks": [], "adapters": [],
+        "writers": 0, "unstable": [], "crypto": {}, "machinekeys": [], "ports": {},
+    }  # fmt: skip
+
+
+def read_services(running: Running, one: powershell.ReadServices) -> None:
+    for name, service in list(running.services(one.pattern))[:8]:
+        running.found["services"][name] = [STATES[service.state], STARTS[service.start]]
+
+
+def read_account(running: Running, one: powershell.ReadAccount) -> None:
+    for _, service in running.services(one.service):
+        running.found["accounts"][one.service] = service.account
+
+
+def read_value(running: Running, one: powershell.ReadValue) -> None:
+    if (value := running.value(one.key, one.name)) is not None:
+        running.found["settings"][one.label] = str(value)
+
+
+def mark_key(running: Running, one: powershell.MarkKey) -> None:
+    if running.there(one.key):
+        running.found["marks"].append(one.label)
+
+
+def mark_value(running: Running, one: powershell.MarkValue) -> None:
+    if running.value(one.key, one.name) is not None:
+        running.found["marks"].append(one.label)
+
+
+def read_adapters(running: Running, _: Any) -> None:
+    connected = (
+        one for one in running.guest.adapters or () if not any(word in one.name.lower() for word in VIRTUAL)
+    )
+    for one in list(connected)[:8]:
+        running.found["adapters"].append([one.name, "Enabled" if one.dhcp else "Disabled", one.addresses])
+
+
+def try_port(running: Running, one: powershell.TryPort) -> None:
+    running.found["ports"][str(one.port)] = one.port in running.guest.wire_server
+
+
+def read_writers(running: Running, _: Any) -> None:
+    running.found["writers"] = len(running.guest.writers)
+    bad = [[name, state] for name, state in running.guest.writers.items() if state != 1]
+    running.found["unstable"] = bad[:12]
+
+
+def read_crypto(running: Running, _: Any) -> None:
+    for key, values in running.guest.registry.items():
+        above, _, name = key.rpartition("\\")
+        if above.lower() == CRYPTO_KEY.lower() and name.lower().startswith("v"):
+            running.found["crypto"][name] = str((values or {}).get("SchUseStrongCrypto", ""))
+
+
+def read_machine_keys(running: Running, _: Any) -> None:
+    held = (running.guest.machine_keys or {}).items()
+    running.found["machinekeys"] = [[sid, rights] for sid, rights in held if sid in OURS]
+
+
+def emit(running: Running, _: Any) -> None:
+    running.out.append(json.dumps(running.found, separators=(",", ":"), ensure_ascii=False))
+
+
+def set_text(running: Running, one: powershell.SetText) -> None:
+    kept = {
+        name: value for name, value in running.values(one.key).items() if name.lower() != one.name.lower()
+    }
+    running.put(one.key, {**kept, one.name: one.text})
+
+
+def remove_value(running: Running, one: powershell.RemoveValue) -> None:
+    if running.there(one.key):
+        values = running.values(one.key).items()
+        running.put(one.key, {name: value for name, value in values if name.lower() != one.name.lower()})
+
+
+def set_start(running: Running, one: powershell.SetStart) -> None:
+    found = dict(running.services(one.service))
+    if not found:
+        raise LookupError(f"Set-Service : Service '{one.service}' was not found on computer '.'.")
+    mode = {"start": one.mode.lower()}
+    changed = {
+        name: msgspec.convert({**msgspec.to_builtins(held), **mode}, Service) for name, held in found.items()
+    }
+    running.guest = msgspec.structs.replace(running.guest, services={**running.guest.services, **changed})
+
+
+def say(running: Running, one: powershell.Say) -> None:
+    running.out.append(one.text)
+
+
+CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
+    powershell.Begin: begin,
+    powershell.ReadServices: read_services,
+    powershell.ReadAccount: read_account,
+    powershell.ReadValue: read_value,
+    powershell.MarkKey: mark_key,
+    powershell.MarkValue: mark_value,
+    powershell.ReadAdapters: read_adapters,
+    powershell.TryPort: try_port,
+    powershell.ReadWriters: read_writers,
+    powershell.ReadCrypto: read_crypto,
+    powershell.ReadMachineKeys: read_machine_keys,
+    powershell.Emit: emit,
+    powershell.SetText: set_text,
+    powershell.RemoveValue: remove_value,
+    powershell.SetStart: set_start,
+    powershell.Say: say,
+}
+"""What each statement does to a guest."""
