@@ -1,13 +1,34 @@
-"""The VM agent's version, and the oldest one that Azure supports on each operating system (MINV25)."""
+"""The VM agent: whether it reports, its version, and the oldest one that Azure supports on each operating system (MINV25)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from azremedy import limits
 
 if TYPE_CHECKING:
-    from azremedy.resources import Vm
+    from azremedy.resources import InstanceView, Vm
+
+READY: Final = "provisioningstate/succeeded"
+UNKNOWN: Final = "unknown"
+
+STALE_AFTER: Final = timedelta(minutes=15)
+"""A ready agent reports every few minutes; an older status says what was, not what is."""
+
+
+def silence(view: InstanceView, now: datetime) -> str | None:
+    """Say what is wrong with the agent, or None where it is ready."""
+    if view.agent is None:
+        return "no VM agent reports, although the VM runs"
+    if view.agent.code.lower() != READY:
+        return f"the VM agent is not ready ({view.agent.display or view.agent.code})"
+    if (view.agent_version or UNKNOWN).lower() == UNKNOWN:
+        return "the VM agent does not tell its version"
+    if view.agent.time and now - view.agent.time > STALE_AFTER:
+        minutes = (now - view.agent.time) // timedelta(minutes=1)
+        return f"the VM agent's status is stale: it said it was ready {minutes} minutes ago"
+    return None
 
 
 def oldest_supported(vm: Vm) -> str | None:

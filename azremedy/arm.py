@@ -165,14 +165,15 @@ class Accepted:
     """
     ARM's answer to a write that it took.
 
-    `operation` is the address of the long-running operation, if the write goes on behind the answer; `retry_after` the
-    seconds that ARM asks to wait before the first look at it.
+    `operation` is the address of the long-running operation, if the write goes on behind the answer, `result` that of
+    what it leads to; `retry_after` the seconds that ARM asks to wait before the first look at it.
     """
 
     status: int
     body: Json = None
     operation: str | None = None
     retry_after: float | None = None
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +222,31 @@ class PostingReader(Reader, Protocol):
 
     def post_read(self, address: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
         """Return the decoded JSON body of one of the few POSTs that only read. Raises `ReadError`."""
+        ...
+
+
+class ProbingReader(Reader, Protocol):
+    """A reader that also sends the probes that azremedy ships into VMs, where it was opened for that."""
+
+    @property
+    def sent(self) -> int:
+        """How many requests have left, every attempt counted."""
+        ...
+
+    def probe(self, vm: ArmId, script: bytes) -> Accepted:
+        """
+        Send a probe into a VM, once: `script` is its body, byte for byte.
+
+        Raises `WriteRefused` for anything but a shipped probe, `ReadError` where ARM did not take it or nobody knows.
+        """
+        ...
+
+    def outcome(self, accepted: Accepted, within: float) -> Json:
+        """
+        Return what an operation led to, once it is over; at most `within` seconds are waited, by ARM's clock.
+
+        Raises `ReadError` where it failed, did not end, or cannot be read.
+        """
         ...
 
 

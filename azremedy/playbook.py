@@ -86,6 +86,11 @@ class Playbook(Generic[E]):
     """The Azure RBAC actions that its steps and their ways back may need; locks that planning lifts come on top."""
 
     @property
+    def inside(self) -> bool:
+        """Whether it judges what only a VM itself tells, where somebody lets azremedy ask there (`--guest`)."""
+        return Read.GUEST in self.needs
+
+    @property
     def permissions(self) -> frozenset[str]:
         """The Azure RBAC actions that detection needs."""
         return rights(self.needs)
@@ -123,6 +128,11 @@ def corroborated(estate: Estate, protected: Protected, *causes: str) -> tuple[Se
 def fingerprint(playbook: str, finding: Finding[Any]) -> str:
     """Return what names this finding in every later scan: a hash of the playbook's id and the lower-cased ids."""
     return sha256(f"{playbook}\n{finding.vm.key}\n{finding.resource.key}".encode()).hexdigest()[:32]
+
+
+def outside() -> tuple[Playbook[Any], ...]:
+    """Return the playbooks that need nothing from inside a VM: what is looked for where nobody names a cause."""
+    return tuple(one for one in load().values() if not one.inside)
 
 
 def load() -> Mapping[str, Playbook[Any]]:

@@ -14,13 +14,16 @@ from typing import Final
 
 from azremedy.apply.rights import reads
 from azremedy.arm import Json
-from azremedy.playbook import load
+from azremedy.playbook import load, outside
+from azremedy.resources import Read, rights
 
 ANY_SUBSCRIPTION: Final = "00000000-0000-0000-0000-000000000000"
 """What stands for a subscription where none is named; Azure refuses it."""
 
 LOOKING: Final = frozenset({"Microsoft.Authorization/permissions/read"})
 """What `azremedy doctor` needs to say what is missing."""
+
+INSIDE: Final = "Reads what azremedy scan --guest judges, and runs scripts in VMs for that: who holds it is administrator of them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,11 @@ def roles() -> Mapping[str, Role]:
 
 def looking() -> Iterator[Role]:
     """Yield the roles of those that only read."""
-    cards = load().values()
-    scan = reduce(or_, (one.permissions for one in cards)) | LOOKING
-    plan = reduce(or_, (one.plan_permissions for one in cards)) | scan
+    scan = reduce(or_, (one.permissions for one in outside())) | LOOKING
+    plan = reduce(or_, (one.plan_permissions for one in outside())) | scan
+    inside = scan | rights(frozenset({Read.GUEST})) | reads(rights(frozenset({Read.GUEST})))
     yield Role("scan", "azremedy scan", "Reads what azremedy scan judges. Changes nothing.", scan)
+    yield Role("scan-guest", "azremedy scan --guest", INSIDE, inside)
     yield Role("gate", "azremedy gate", "Reads what azremedy gate judges. Changes nothing.", scan)
     yield Role("dry-run", "azremedy dry run", "Reads what azremedy fix plans from. Changes nothing.", plan)
 

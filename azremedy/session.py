@@ -20,6 +20,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from azremedy.asking import Inside, asked
 from azremedy.azure import (
     ArmReader,
     ArmWriter,
@@ -32,7 +33,7 @@ from azremedy.azure import (
 from azremedy.collect import Progress, Reading, collect
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
-from azremedy.playbook import Playbook, load
+from azremedy.playbook import Playbook, load, outside
 from azremedy.resources import Read, Subscription
 from azremedy.scan import Scan, evaluate, needs
 from azremedy.selection import EVERYTHING, Selection
@@ -95,7 +96,7 @@ class Session:
         listed: Callable[[Estate], object] = lambda _: None,
     ) -> Reading:
         """
-        Read what these playbooks (default: all) need of a subscription, and `more`. See `azremedy.collect.collect`.
+        Read what these playbooks (default: all that look at nothing inside VMs) need of a subscription, and `more`. See `azremedy.collect.collect`.
 
         The first reading counts the requests that found the subscriptions with its own.
         """
@@ -103,7 +104,7 @@ class Session:
         reading = collect(
             self.reader,
             subscription,
-            reads=needs(load().values() if playbooks is None else playbooks) | selection.needs | more,
+            reads=needs(outside() if playbooks is None else playbooks) | selection.needs | more,
             lookback=lookback,
             deep=deep,
             wanted=selection.within,
@@ -126,25 +127,31 @@ class Session:
         whole: bool = False,
         progress: Progress | None = None,
         listed: Callable[[Estate], object] = lambda _: None,
+        inside: Inside | None = None,
     ) -> tuple[Estate, Scan]:
         """
-        Read a subscription, and return what was read and what the playbooks (default: all) say of it.
+        Read a subscription, and return what was read and what the playbooks say of it.
 
-        `whole` looks closely at every suspect, though only those of `selection` are spoken of. Times are ARM's, so that
-        a skewed clock here shows nowhere.
+        Without `playbooks` these are all that look at nothing inside VMs. With `inside` every VM of the selection is
+        looked at closely and asked from inside, and all playbooks speak (see `azremedy.asking`); the session must have been
+        opened with `guests`. `whole` looks closely at every suspect, though only those of `selection` are spoken of. Times
+        are ARM's, so that a skewed clock here shows nowhere.
         """
-        chosen = tuple(load().values()) if playbooks is None else playbooks
+        every = outside() if inside is None else tuple(load().values())
+        chosen = every if playbooks is None else playbooks
         started, began = self.reader.now, monotonic()
         made = self.read(
             subscription,
             playbooks=chosen,
             more=more | selection.needs,
             lookback=lookback,
-            deep=deep,
-            selection=EVERYTHING if whole else selection,
+            deep=deep or inside is not None,
+            selection=EVERYTHING if whole and inside is None else selection,
             progress=progress,
             listed=listed,
         )
+        if inside is not None:
+            made = asked(self.reader, made, selection.within(made.estate), inside, progress)
         scan = evaluate(
             made.estate,
             chosen,
@@ -167,7 +174,7 @@ class Session:
         selection: Selection = EVERYTHING,
         progress: Progress | None = None,
     ) -> Scan:
-        """Read a subscription (default: see `subscriptions`) and return what the playbooks (default: all) say of it."""
+        """Read a subscription (default: see `subscriptions`) and return what the playbooks say of it, as `examine` does."""
         if isinstance(subscription, str):
             [subscription] = self.subscriptions([subscription] if subscription else ())
         return self.examine(
@@ -215,13 +222,15 @@ def connect(
     log: Callable[[str], None] | None = None,
     environ: Mapping[str, str] | None = None,
     workers: int = WORKERS,
+    guests: bool = False,
 ) -> Iterator[Session]:
     """
     Sign in to a cloud and yield a session that can read.
 
     `cloud` is `public` (the default, unless AZURE_RESOURCE_MANAGER_ENDPOINT names another), `usgov`, `china`, the https address of an ARM endpoint, or `sandbox`, which starts the
-    embedded sandbox in this process. `workers` is the number of requests in flight at once. `deadline` is the number of seconds after which no more is read. `log` gets a
-    line for each request, without secrets. Raises `SignInError` without a usable credential and `Incomplete` where
+    embedded sandbox in this process. `workers` is the number of requests in flight at once. `deadline` is the number of
+    seconds after which no more is read. `log` gets a line for each request, without secrets. `guests` lets it send
+    azremedy's probes into VMs. Raises `SignInError` without a usable credential and `Incomplete` where
     the endpoint does not answer as ARM.
     """
     with ExitStack() as stack:
@@ -233,7 +242,7 @@ def connect(
             "tenant": tenant, "secret": at.secret, "ca": at.ca, "log": log, "workers": workers,
             "environ": at.environ,
         }  # fmt: skip
-        reader = stack.enter_context(open_reader(found, deadline=left, **known))
+        reader = stack.enter_context(open_reader(found, deadline=left, guests=guests, **known))
         yield Session(
             reader,
             at.default or subscriptions.default_subscription(at.environ, found.name),

@@ -20,6 +20,7 @@ from .unprotected_vm import PLAYBOOK as UNPROTECTED_VM
 from .vm_power_state import PLAYBOOK as VM_POWER_STATE
 from .vm_provisioning import PLAYBOOK as VM_PROVISIONING
 from .vmsnapshot_extension import PLAYBOOK as VMSNAPSHOT_EXTENSION
+from .wire_server import PLAYBOOK as WIRE_SERVER
 
 PLAYBOOKS = (
     RESTORE_POINT_LOCK,
@@ -40,4 +41,5 @@ PLAYBOOKS = (
     PROTECTION_STATE,
     ORPHANED_ITEM,
     UNPROTECTED_VM,
+    WIRE_SERVER,
 )

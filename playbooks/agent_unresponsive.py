@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from azremedy import agent
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Ladder, Test, View
@@ -27,12 +28,7 @@ from azremedy.resources import InstanceView, Read, Vm
 from ._cures import AGENT_READY, agent_missing, shows, singly
 from ._ladder import WRITES, is_running, ladder
 
-READY = "provisioningstate/succeeded"
 RUNNING = "powerstate/running"
-UNKNOWN = "unknown"
-
-STALE_AFTER = timedelta(minutes=15)
-"""A ready agent reports every few minutes; an older status says what was, not what is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ def detect(estate: Estate) -> Iterator[Finding[SilentAgent]]:
             vm
             and not shut_down(view)
             and not agent_missing(vm, view)
-            and (silence := silence_of(view, estate.read_at))
+            and (silence := agent.silence(view, estate.read_at))
         ):
             yield find(estate, protected, vm, view, silence)
 
@@ -68,25 +64,11 @@ def shut_down(view: InstanceView) -> bool:
     return any(code.startswith("powerstate/") and code != RUNNING for code in codes)
 
 
-def silence_of(view: InstanceView, now: datetime) -> str | None:
-    """Say what is wrong with the agent, or None where it is ready."""
-    if view.agent is None:
-        return "no VM agent reports, although the VM runs"
-    if view.agent.code.lower() != READY:
-        return f"the VM agent is not ready ({view.agent.display or view.agent.code})"
-    if (view.agent_version or UNKNOWN).lower() == UNKNOWN:
-        return "the VM agent does not tell its version"
-    if view.agent.time and now - view.agent.time > STALE_AFTER:
-        minutes = (now - view.agent.time) // timedelta(minutes=1)
-        return f"the VM agent's status is stale: it said it was ready {minutes} minutes ago"
-    return None
-
-
 def find(
     estate: Estate, protected: Protected, vm: Vm, view: InstanceView, silence: str
 ) -> Finding[SilentAgent]:
     severity, failure = corroborated(estate, protected, *causes(vm))
-    agent = view.agent
+    told = view.agent
     return Finding(
         vm=protected.id,
         resource=vm.id,
@@ -95,10 +77,10 @@ def find(
         evidence=SilentAgent(
             os=vm.os,
             version=view.agent_version,
-            code=agent.code if agent else None,
-            display=agent.display if agent else None,
-            message=agent.message if agent else None,
-            reported=agent.time if agent else None,
+            code=told.code if told else None,
+            display=told.display if told else None,
+            message=told.message if told else None,
+            reported=told.time if told else None,
         ),
         failure=failure,
     )
@@ -126,9 +108,9 @@ def means(estate: Estate, finding: Finding[Any], choices: Choices) -> tuple[Ladd
 
 def silent(vm: ArmId, view: InstanceView) -> Expect:
     """Expect the agent to be as silent as it was found."""
-    if view.agent is None or view.agent.code.lower() != READY:
+    if view.agent is None or view.agent.code.lower() != agent.READY:
         return shows(vm, AGENT_READY, None, View.INSTANCE_VIEW)
-    if (view.agent_version or UNKNOWN).lower() == UNKNOWN:
+    if (view.agent_version or agent.UNKNOWN).lower() == agent.UNKNOWN:
         return shows(vm, "vmAgent.vmAgentVersion", view.agent_version, View.INSTANCE_VIEW)
     told = view.agent.time.isoformat() if view.agent.time else None
     return shows(vm, f"{AGENT_READY}.time", told, View.INSTANCE_VIEW)

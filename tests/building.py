@@ -12,12 +12,15 @@ from azremedy.estate import Estate
 from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, fingerprint
 from azremedy.resources import (
+    Access,
     AccessPolicy,
+    Adapter,
     AdminRules,
     AttachedDisk,
     Collection,
     Disk,
     Exclusion,
+    Guest,
     Handler,
     InstanceView,
     IpConfiguration,
@@ -25,11 +28,13 @@ from azremedy.resources import (
     Job,
     JobError,
     KeyVault,
+    LinuxGuest,
     Lock,
     Nic,
     Nsg,
     Policy,
     PolicyAssignment,
+    Port,
     PowerState,
     RecoveryPoint,
     RecoveryPoints,
@@ -37,7 +42,9 @@ from azremedy.resources import (
     RestorePoints,
     Rule,
     RunningJobs,
+    Service,
     ServiceTags,
+    Setting,
     Status,
     Subnet,
     Subscription,
@@ -47,6 +54,7 @@ from azremedy.resources import (
     Vm,
     VmSize,
     VmSizes,
+    WindowsGuest,
 )
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -301,10 +309,53 @@ def assignment(name: str = "tags", **changes: Any) -> PolicyAssignment:
     return replace(PolicyAssignment(own, of, effect="deny", on_tags=True), **changes)
 
 
+def windows(name: str = "sql1", *, ports: tuple[Port, ...] | None = None, **changes: Any) -> Guest:
+    """What a healthy Windows VM tells from inside."""
+    healthy = WindowsGuest(
+        services=(
+            Service("RdAgent", "Running", "Auto"),
+            Service("WindowsAzureGuestAgent", "Running", "Auto"),
+            Service("IaasVmProvider", "Running", "Auto"),
+            Service("COMSysApp", "Running", "Manual"),
+            Service("MSDTC", "Running", "Auto"),
+            Service("VSS", "Stopped", "Manual"),
+        ),
+        accounts=(Setting("MSDTC", r"NT AUTHORITY\NetworkService"),),
+        settings=(Setting(".NET", "528449"), Setting("installer", "3")),
+        adapters=(Adapter("Ethernet", dhcp=True, addresses=1),),
+        writers=5,
+        crypto=(Setting("v4.0.30319", "1"), Setting("v2.0.50727", "1")),
+        machine_keys=(Access("S-1-1-0", 1180063), Access("S-1-5-32-544", 2032127)),
+    )
+    return Guest(
+        vm_id(name), NOW, windows=replace(healthy, **changes), ports=OPEN if ports is None else ports
+    )
+
+
+def linux(name: str = "sql1", *, ports: tuple[Port, ...] | None = None, **changes: Any) -> Guest:
+    """What a healthy Linux VM tells from inside."""
+    healthy = LinuxGuest(
+        distribution="ubuntu",
+        release="24.04",
+        agent=Service("walinuxagent", "active", "enabled"),
+        restart="always",
+        package="2.11.1.12",
+        goal_state="2.11.1.12",
+        config=(Setting("Extensions.Enabled", "y"), Setting("Provisioning.Agent", "auto")),
+        leases=1,
+        pythons=("python3",),
+    )
+    return Guest(vm_id(name), NOW, linux=replace(healthy, **changes), ports=OPEN if ports is None else ports)
+
+
+OPEN = (Port(80, reached=True), Port(32526, reached=True))
+
+
 FIELDS = {
     PolicyAssignment: "policy_assignments",
     KeyVault: "key_vaults",
     Vm: "vms",
+    Guest: "guests",
     PowerState: "power_states",
     Disk: "disks",
     Nic: "nics",

@@ -47,7 +47,11 @@ SENTENCES: Final[Mapping[int, tuple[str, ...]]] = {
     7: ("healthy where something was unread", "exit 0 after a failed write"),
     8: ("a secret in a log, journal, plan or report",),
     9: ("a text from Azure obeyed by a terminal or a build server", "a text from Azure obeyed by a shell"),
-    10: ("a Run Command sent",),
+    10: (
+        "a Run Command sent unasked",
+        "a Run Command sent to an agent that is not ready",
+        "a script that stops the agent",
+    ),
     11: ("a write of unknown fate repeated without a read",),
     12: (
         "a protected item deleted",

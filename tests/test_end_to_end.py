@@ -31,7 +31,7 @@ REVERSIBLE = frozenset({
 """Scenes whose cure a rollback takes back; of the others nothing but locks was changed that could be."""
 
 NO_CURE = frozenset({
-    "agent-outdated", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
+    "agent-outdated", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm", "wire-server",
 })  # fmt: skip
 """Playbooks that tell a person what to do."""
 

@@ -18,9 +18,11 @@ from scenes import ADMITTED, LIMIT, lock
 from staging import EASY
 from test_never import BROKEN, CLOSED, EVERYTHING, GROUP, LOCKED, SILENT, planned
 
-from azremedy import planfile
+from azremedy import guest, planfile
 from azremedy.arm import Json
 from azremedy.errors import WriteRefused
+from azremedy.sandbox.description import Vm
+from azremedy.sandbox.guest import linux, whole
 
 LOCKS = ("--playbook", "restore-point-lock", "--allow", "guarded")
 
@@ -231,9 +233,9 @@ def misread_by_az(word: str) -> bool:
 
 
 class TestNever10ARunCommandSent:
-    """`--guest` and the cures inside the guest do not exist yet: as long as that is so, no Run Command leaves at all."""
+    """A script goes into a VM only where `--guest` asks for it, its agent is ready, and the agent stays as it is."""
 
-    @never(10, "a Run Command sent")
+    @never(10, "a Run Command sent unasked")
     def test_no_playbook_plans_one_whatever_is_admitted(self, tmp_path: Path) -> None:
         with ward(tmp_path, "demo") as made:
             seen = made.look(EVERYTHING)
@@ -241,17 +243,40 @@ class TestNever10ARunCommandSent:
         assert len(planned(seen)) > 10
         assert not [one for one in planned(seen) if "runcommand" in one.address.lower()]
 
-    @never(10, "a Run Command sent")
-    def test_no_command_has_the_flag_and_no_reader_takes_the_request(self, tmp_path: Path) -> None:
+    @never(10, "a Run Command sent unasked")
+    def test_no_environment_asks_for_it_no_gate_and_no_ordinary_reader_takes_it(self, tmp_path: Path) -> None:
         with ward(tmp_path, SILENT) as made:
             vm = made.find("/virtualmachines/dc1/instanceview").removesuffix("/instanceview")
-            for line in (("scan", "--guest"), ("fix", "--guest")):
-                ended = made.cli(*line, "-s", "demo", AZREMEDY_GUEST="1")
-                assert (ended.code, "No such option" in ended.err) == (2, True)
+            ended = made.cli("gate", "--guest", "-s", "demo")
+            assert (ended.code, "No such option" in ended.err) == (2, True)
+            for command in ("scan", "gate", "fix"):
+                made.cli(command, "-s", "demo", AZREMEDY_GUEST="1", AZREMEDY_NOW="1")
             with pytest.raises(WriteRefused):
                 made.session.reader.post_read(f"{vm}/runCommand", {"commandId": "RunShellScript"})
 
             assert made.sent == []
+
+    @never(10, "a Run Command sent to an agent that is not ready")
+    def test_not_even_where_it_is_asked_for(self, tmp_path: Path) -> None:
+        with ward(tmp_path, SILENT) as made:
+            ended = made.cli("scan", "-s", "demo", "--guest", "--now", "--deep")
+
+            assert ended.code == 3
+            assert "it was not asked: the VM agent is not ready" in " ".join(ended.out.split())
+            assert made.sent == []
+
+    @never(10, "a script that stops the agent")
+    def test_none_that_azremedy_ships_does(self) -> None:
+        for os in ("linux", "windows"):
+            scripts = [lines for lines in guest.SHIPPED if (lines[0].startswith("$")) == (os == "windows")]
+            assert scripts
+            for lines in scripts:
+                assert not re.search(
+                    r"Stop-Service|Restart-Service|Restart-Computer|net stop|Stop-Process", "\n".join(lines)
+                )
+                if os == "linux":
+                    inside = whole(Vm(name="web1", group="shop", os="Linux"))
+                    assert not linux.run(inside, "2.11.1.12", lines).cut
 
 
 class TestNever11AWriteOfUnknownFateRepeatedWithoutARead:
@@ -296,7 +321,7 @@ DOCTORED = {
 class TestNever12APlanFileThatIsAScript:
     @never(4, "a collection touched that is not proven to be the VM's")
     @never(5, "another vendor's extension touched")
-    @never(10, "a Run Command sent")
+    @never(10, "a Run Command sent unasked")
     @never(12, "a protected item deleted")
     @never(12, "a vault or a policy changed")
     @pytest.mark.parametrize("how", ["instead", "beside", "inside"])

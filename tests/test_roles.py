@@ -19,6 +19,7 @@ from scenes import DESTRUCTIVE, LIMIT, SCENES, Scene, lock
 from staging import SPEED, asked
 
 from azremedy.apply import ArmClock, Settings, carry_out, check
+from azremedy.asking import Inside
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
 from azremedy.cli.looking import look, scanned
 from azremedy.errors import AzremedyError
@@ -28,6 +29,7 @@ from azremedy.plan import Choices, Outcome
 from azremedy.playbook import load
 from azremedy.roles import ANY_SUBSCRIPTION, LOOKING, roles
 from azremedy.sandbox import Sandbox, embedded, reading
+from azremedy.selection import Selection
 from azremedy.session import Session
 from azremedy.verify import Verdict, verify
 
@@ -136,12 +138,12 @@ def client(place: int) -> str:
 
 
 @contextmanager
-def signed_in(sandbox: Sandbox, place: int) -> Iterator[Session]:
+def signed_in(sandbox: Sandbox, place: int, *, guests: bool = False) -> Iterator[Session]:
     """A session of one of the identities, for the subscription by its id."""
     cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})
     secret = ClientSecret(sandbox.tenant, client(place), SECRET)
     known: dict[str, Any] = {"secret": secret, "ca": sandbox.ca, "environ": {}}
-    with open_reader(cloud, **known) as reader:
+    with open_reader(cloud, guests=guests, **known) as reader:
         yield Session(reader, sandbox.subscription, cloud.endpoint, partial(open_writer, cloud, **known))
 
 
@@ -202,13 +204,14 @@ class TestEveryRole:
 
     def test_may_write_only_where_it_cures(self, role: Any) -> None:
         writes = {one for one in role.actions if not one.endswith("/read")}
-        reads = {one for one in writes if "/listNetworkManagerEffective" in one}
+        inside = {"Microsoft.Compute/virtualMachines/runCommand/action"} if role.id == "scan-guest" else set()
+        reads = {one for one in writes if "/listNetworkManagerEffective" in one} | inside
 
         assert bool(writes - reads) is (role.id == "fix" or role.id in CURED)
 
 
 def test_there_is_a_role_for_each_playbook_that_writes_and_for_no_other() -> None:
-    assert set(ROLES) == {"scan", "gate", "dry-run", "fix", *CURED}
+    assert set(ROLES) == {"scan", "scan-guest", "gate", "dry-run", "fix", *CURED}
 
 
 class TestTheCommand:
@@ -274,6 +277,43 @@ def gaps(sandbox: Sandbox, place: int) -> str:
             return "; ".join(str(one) for one in session.scan(deep=True).unread)
     except AzremedyError as error:
         return str(error)
+
+
+def test_the_role_to_ask_inside_does_so_and_nothing_in_it_can_be_spared_but_the_schedule(
+    tmp_path: Path,
+) -> None:
+    whole = sorted(ROLES["scan-guest"].actions)
+    parts = [[one for one in whole if one != left_out] for left_out in whole]
+    demo = {**reading.named("demo")[1], "identities": identities(whole, *parts)}
+    one = Selection.of(["sql1"])
+
+    def gaps(place: int) -> str:
+        try:
+            with signed_in(sandbox, place, guests=True) as session:
+                [subscription] = session.subscriptions()
+                header_ = header(sandbox)
+
+                @contextmanager
+                def begin(_: Any) -> Iterator[Journal]:
+                    with Journal.new(header_, tmp_path / f"{place}.jsonl") as journal:
+                        yield journal
+
+                estate_, _ = session.examine(
+                    subscription, selection=one, inside=Inside(begin, now=place % 2 == 0)
+                )
+                return "; ".join(str(gap) for gap in estate_.unread)
+        except AzremedyError as error:
+            return str(error)
+
+    with embedded(tmp_path / "sandbox", estate=demo, speed=SPEED) as sandbox:
+        assert gaps(0) == ""
+        added = ROLES["scan-guest"].actions - ROLES["scan"].actions
+        spared = [action for place, action in enumerate(whole, 1) if action in added and not gaps(place)]
+
+    assert set(spared) <= {f"{ITEM}/read"}
+
+
+ITEM = "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems"
 
 
 @pytest.mark.parametrize(

@@ -102,12 +102,13 @@ def open_reader(
     log: Callable[[str], object] | None = None,
     workers: int = 16,
     environ: Mapping[str, str] | None = None,
+    guests: bool = False,
 ) -> ArmReader:
     """
     A reader of `cloud`, signed in: with `secret` if given, else with what the environment offers, in `tenant`.
 
     `ca` is a file of CA certificates, `deadline` the run's seconds from now, `log` takes the lines of the HTTP log,
-    `workers` the number of threads to serve. Use it as a context manager. Raises `SignInError`, `Incomplete` or, for
+    `workers` the number of threads to serve; `guests` lets it send azremedy's probes into VMs. Use it as a context manager. Raises `SignInError`, `Incomplete` or, for
     settings that make no sense, `AzremedyError`.
     """
     pace = Pace(deadline)
@@ -122,7 +123,7 @@ def open_reader(
     except BaseException:
         session.close()
         raise
-    return ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log)
+    return ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log, guests=guests)
 
 
 def open_writer(

@@ -36,9 +36,14 @@ def client(
     workers: int,
     log: Callable[[str], object] | None,
     writes: bool,
+    probes: frozenset[bytes] = frozenset(),
 ) -> Client:
-    """Return a client of `cloud`. Only one that `writes` goes without the policy that refuses every write."""
-    guard = () if writes else (ReadOnly(),)
+    """
+    Return a client of `cloud`. Only one that `writes` goes without the policy that refuses every write.
+
+    `probes` are the bodies that this policy lets into VMs all the same.
+    """
+    guard = () if writes else (ReadOnly(probes),)
     told = (Log(pace, log),) if log else ()
     policies = [
         Retry(pace),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, final
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
@@ -10,21 +11,28 @@ import msgspec
 from azure.core.rest import HttpRequest, HttpResponse
 
 from azremedy import __version__
+from azremedy.apply.addresses import quoted, version
+from azremedy.arm import Accepted, Look
 from azremedy.azure import pipeline
 from azremedy.azure.failures import SNIPPET, no_answer, plain
+from azremedy.azure.pace import asked_wait
 from azremedy.azure.pipeline import FAULTS
 from azremedy.azure.policies import Tally
 from azremedy.azure.transport import Session
 from azremedy.errors import ReadError, SignInError
+from azremedy.guest import ACTION, PROBES, sent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from azremedy.arm import Json
+    from azremedy.arm import ArmId, Json
     from azremedy.azure.cloud import Cloud
     from azremedy.azure.credential import CachedCredential, SignedIn
     from azremedy.azure.pace import Pace
+
+POLL: Final = 5.0
+"""Seconds between two looks at an operation of which ARM does not say when to look again."""
 
 
 @final
@@ -32,7 +40,7 @@ class ArmReader:
     """
     An `azremedy.arm.Reader` over HTTPS, for as many threads as the session has connections.
 
-    Closing it closes the session and the credential, and wakes up everyone who waits for ARM.
+    Where it is opened with `guests`, it also sends the probes that azremedy ships into VMs, and nothing else. Closing it closes the session and the credential, and wakes up everyone who waits for ARM.
     """
 
     def __init__(
@@ -44,6 +52,7 @@ class ArmReader:
         pace: Pace,
         workers: int = 16,
         log: Callable[[str], object] | None = None,
+        guests: bool = False,
     ) -> None:
         self.cloud = cloud
         self.correlation = str(uuid4())
@@ -52,8 +61,9 @@ class ArmReader:
         self._pace = pace
         self._tally = Tally()
         self._client = pipeline.client(
-            cloud, credential, session, self._tally, pace=pace, workers=workers, log=log, writes=False
-        )
+            cloud, credential, session, self._tally, pace=pace, workers=workers, log=log, writes=False,
+            probes=frozenset(map(sent, PROBES.values())) if guests else frozenset(),
+        )  # fmt: skip
 
     def __enter__(self) -> ArmReader:
         return self
@@ -117,6 +127,47 @@ class ArmReader:
         """
         url = self._url(address, query)
         return decoded(self._answer(HttpRequest("POST", url, headers=self._headers(), json=body)))
+
+    def probe(self, vm: ArmId, script: bytes) -> Accepted:
+        """
+        Send a probe into a VM, once (see `azremedy.arm.ProbingReader`).
+
+        Raises as `get` does, and `WriteRefused` for anything else than a shipped probe, or without `guests`.
+        """
+        url = f"{self.cloud.endpoint}{quoted(f'{vm}/{ACTION}')}?api-version={version(vm)}"
+        headers = {**self._headers(), "Content-Type": "application/json"}
+        answer = self._answer(HttpRequest("POST", url, headers=headers, content=script))
+        if not 200 <= answer.status_code < 300:
+            decoded(answer)
+        result = answer.headers.get("Location")
+        operation = answer.headers.get("Azure-AsyncOperation")
+        return Accepted(answer.status_code, None, operation, asked_wait(answer.headers), result)
+
+    def outcome(self, accepted: Accepted, within: float) -> Json:
+        """Return what an operation led to (see `azremedy.arm.ProbingReader`). Raises `ReadError`."""
+        if accepted.operation is None:
+            raise ReadError("ARM took it and named no operation that tells its end.", code="NoOperation")
+        until, pause = self.now + timedelta(seconds=within), accepted.retry_after
+        while True:
+            self._pace.sleep(pause or POLL)
+            answer = self._answer(HttpRequest("GET", accepted.operation, headers=self._headers()))
+            body = decoded(answer)
+            status = _text(body.get("status")) or ""
+            if Look(status).over:
+                break
+            if self.now > until:
+                raise ReadError(f"It did not come to its end within {within:g} s.", code="NotOver")
+            pause = asked_wait(answer.headers)
+        if not Look(status).succeeded:
+            code, message = _error(answer.read())
+            raise ReadError(
+                plain(message) if message else f"The operation ended {plain(status, SNIPPET)}.",
+                status=200,
+                code=plain(code, SNIPPET) if code else "OperationFailed",
+            )
+        told = body.get("properties")
+        output = told.get("output") if isinstance(told, dict) else None
+        return output if output is not None or accepted.result is None else self.get(accepted.result)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         self._pace.check()

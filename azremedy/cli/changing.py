@@ -10,7 +10,7 @@ from typing import Any
 from azremedy.change import Change, judge, read
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
-from azremedy.playbook import Playbook, load
+from azremedy.playbook import Playbook, outside
 from azremedy.scan import Scan
 
 
@@ -24,7 +24,7 @@ def of_file(path: Path) -> Change:
 
 def changed(scan: Scan, estate: Estate, change: Change, playbooks: Sequence[Playbook[Any]] | None) -> Scan:
     """Return a scan that speaks of what the change would break, and of nothing else."""
-    chosen = list(load().values()) if playbooks is None else playbooks
+    chosen = outside() if playbooks is None else playbooks
     judged = judge(estate, change, chosen, scan.selection)
     accepted = {one.diagnosis.fingerprint for one in scan.suppressed}
     return replace(

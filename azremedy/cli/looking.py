@@ -10,7 +10,7 @@ from azremedy.cli.progress import Show, reading
 from azremedy.errors import AzremedyError
 from azremedy.planfile import Asked
 from azremedy.planning import Plan, plan
-from azremedy.playbook import Playbook, load
+from azremedy.playbook import Playbook, load, outside
 from azremedy.resources import Read, Subscription
 from azremedy.scan import Scan
 from azremedy.selection import Selection
@@ -44,11 +44,15 @@ def one_subscription(session: Session, named: Sequence[str]) -> Subscription:
 
 
 def chosen(asked: Asked) -> Sequence[Playbook[Any]]:
-    """Return the playbooks that were asked for, or all. Raises `AzremedyError` for one that is not known."""
+    """
+    Return the playbooks that were asked for, or all that look at nothing inside VMs.
+
+    Raises `AzremedyError` for one that is not known.
+    """
     known = load()
     if unknown := [name for name in asked.playbooks if name not in known]:
         raise AzremedyError(f"There is no playbook {unknown[0]!r}.")
-    return [known[name] for name in asked.playbooks] or list(known.values())
+    return [known[name] for name in asked.playbooks] or outside()
 
 
 def look(session: Session, subscription: Subscription, asked: Asked, choices: Choices, show: Show) -> Look:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from azremedy import checkpoint, fleet, saved
 from azremedy.arm import ArmId
 from azremedy.checkpoint import Checkpoint
+from azremedy.cli.inside import asking
 from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
@@ -50,7 +51,12 @@ def online(
         uncollected(),
         progress(quiet=flags.quiet or flags.debug) as show,
         connect(
-            flags.cloud, tenant=flags.tenant, deadline=deadline, log=log, workers=flags.in_flight
+            flags.cloud,
+            tenant=flags.tenant,
+            deadline=deadline,
+            log=log,
+            workers=flags.in_flight,
+            guests=flags.guest,
         ) as session,
         kept(flags, playbooks) as done,
     ):
@@ -125,6 +131,7 @@ class Looking:
             whole=flags.save_estate is not None,
             progress=reading(subscription.name, self.show),
             listed=lambda estate: sized(len(estate.vms)),
+            inside=asking(self.session, subscription, now=flags.now) if flags.guest else None,
         )
         if self.done:
             self.done.keep(estate, sum(scan.calls.values()))

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@option("--for", "whom", metavar="ROLE", help="One role: scan, gate, dry-run, fix, or a playbook's id.")
+@option(
+    "--for",
+    "whom",
+    metavar="ROLE",
+    help="One role: scan, scan-guest, gate, dry-run, fix, or a playbook's id.",
+)
 @option(
     "--subscription",
     "-s",

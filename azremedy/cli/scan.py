@@ -47,7 +47,9 @@ if TYPE_CHECKING:
 NEVER = "never"
 REFUSED = re.compile(r"action '(?P<action>[^']+)' over scope '(?P<scope>[^']+)'")
 """How ARM words what an identity may not do (arm-sdk §3.2)."""
-ONLINE = ("subscription", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate")
+ONLINE = (
+    "subscription", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate", "guest",
+)  # fmt: skip
 """Flags that say how to read, and mean nothing where a file is read."""
 
 
@@ -84,6 +86,9 @@ class Flags:
     verbose: bool
     color: str
     debug: bool
+    guest: bool = False
+    """Whether to ask inside the VMs selected."""
+    now: bool = False
     write_baseline: Path | None = None
     checkpoint: Path | None = None
     before_backup: timedelta | None = None
@@ -149,6 +154,18 @@ class Result:
     help="Only this cause (see 'azremedy playbooks'); may be repeated.",
 )
 @option("--deep", is_flag=True, help="Look at every protected VM closely, not at suspects only.")
+@option(
+    "--guest",
+    is_flag=True,
+    environment=False,
+    help="Ask inside the VMs selected, through Run Command: a script that only reads. Kept in a journal.",
+)
+@option(
+    "--now",
+    is_flag=True,
+    environment=False,
+    help="With --guest: ask VMs although their backup is due; never while one runs.",
+)
 @option("--lookback", type=span, metavar="DURATION", help="How far back failed backups count.  [default: 7d]")
 @option("--deadline", type=span, metavar="DURATION", help="Stop reading after this time, such as 10m.")
 @option(
@@ -216,6 +233,9 @@ def scan(ctx: click.Context, /, **given: Any) -> Exit:
 
     Findings come worst first, each with its evidence and what can be done. Nothing is changed in Azure. What could
     not be read is listed and ends in exit code 3 (see 'azremedy help exit-codes').
+
+    With --guest each running VM selected whose agent is ready is asked from inside, one script each that changes
+    nothing, unless a backup of it runs or is due: causes are found that Azure does not show.
     """
     flags = told(ctx, given)
     search = searching(flags.query)
@@ -254,6 +274,7 @@ def judged(flags: Flags, result: Result) -> Result:
 def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     """Refuse flags that mean nothing beside `--estate`; an environment made for other scans is no mistake."""
     refuse_unmasked(flags)
+    refuse_unasked(flags)
     if flags.estate is None:
         return
     for name in ONLINE:
@@ -265,10 +286,25 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
 
 def refuse_unmasked(flags: Flags) -> None:
     """Refuse, beside `--mask`, what keeps or logs names as they are."""
-    for name, given in (("debug", flags.debug), ("save-estate", flags.save_estate)):
+    for name, given in (("debug", flags.debug), ("save-estate", flags.save_estate), ("guest", flags.guest)):
         if flags.mask and given:
+            writes = "keeps a journal with" if name == "guest" else "writes"
             raise AzremedyError(
-                f"--{name} writes names as they are, which --mask is there to hide: give one of them."
+                f"--{name} {writes} names as they are, which --mask is there to hide: give one of them."
+            )
+
+
+def refuse_unasked(flags: Flags) -> None:
+    """Refuse a cause that shows only inside VMs, where nobody lets azremedy ask there."""
+    known = load()
+    if flags.now and not flags.guest:
+        raise AzremedyError("--now means nothing without --guest.")
+    if flags.guest or flags.estate is not None:
+        return
+    for name in flags.playbook:
+        if name in known and known[name].inside:
+            raise AzremedyError(
+                f"{name} shows only inside a VM: 'azremedy scan --guest' asks there, and a gate never does."
             )
 
 

@@ -47,12 +47,14 @@ def collect(
     """
     Read one subscription.
 
-    `reads` are the kinds that the playbooks need; what those rest on (the vaults of items) is read with them.
+    `reads` are the kinds that the playbooks need; what those rest on (the vaults of items) is read with them. Nothing is
+    asked inside VMs.
     `wanted` tells of the estate's VMs which may be read one by one. At most `workers` requests are in flight.
     `listed` gets the estate as soon as its lists are read.
     """
     with pool(workers) as requests, pool(workers) as lists:
         sweep = Sweep(reader, requests, lists, progress)
+        reads -= {Read.GUEST}
         found = sweep.everything(subscription, reads, lookback)
         estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
         listed(estate)

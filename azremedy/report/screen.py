@@ -14,7 +14,7 @@ from rich.text import Text
 from azremedy.arm import ArmId
 from azremedy.baseline import Comparison, Since
 from azremedy.estate import Failure
-from azremedy.playbook import Finding, Severity, load
+from azremedy.playbook import Finding, Severity, outside
 from azremedy.report.plain import plain
 from azremedy.report.table import WIDTH, columns, drawn, listed
 from azremedy.resources import Unread
@@ -206,7 +206,7 @@ def verdict(scan: Scan) -> Text:
             for severity, number in scan.counts().items()
         )
         return line.append(f" on {count(len({one.finding.vm for one in scan.diagnoses}), 'VM')}")
-    others = set(scan.playbooks) != set(load())
+    others = not {one.id for one in outside()} <= set(scan.playbooks)
     looked_for = ", ".join(scan.playbooks)
     doubts = (
         (
