@@ -26,6 +26,7 @@ from azremedy.estate import Estate
 from azremedy.limits import AGENT_LINUX, AGENT_WINDOWS
 from azremedy.playbook import Playbook
 from azremedy.resources import (
+    Adapter,
     AttachedDisk,
     ExtensionView,
     Job,
@@ -79,6 +80,7 @@ NAMED: Mapping[tuple[type, str], str] = {
     (Subscription, "tenant"): "tenant",
     (Lock, "owners"): "owner",
     (AttachedDisk, "name"): "disk",
+    (Adapter, "name"): "adapter",
     (ExtensionView, "name"): "extension",
     (Rule, "name"): "rule",
     (Route, "name"): "route",

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from .agent_config import PLAYBOOK as AGENT_CONFIG
 from .agent_outdated import PLAYBOOK as AGENT_OUTDATED
 from .agent_unresponsive import PLAYBOOK as AGENT_UNRESPONSIVE
 from .backup_in_progress import PLAYBOOK as BACKUP_IN_PROGRESS
 from .disk_size import PLAYBOOK as DISK_SIZE
 from .disk_support import PLAYBOOK as DISK_SUPPORT
+from .dotnet_runtime import PLAYBOOK as DOTNET_RUNTIME
 from .egress_route import PLAYBOOK as EGRESS_ROUTE
 from .extension_operations import PLAYBOOK as EXTENSION_OPERATIONS
+from .guest_dhcp import PLAYBOOK as GUEST_DHCP
 from .key_vault_access import PLAYBOOK as KEY_VAULT_ACCESS
 from .orphaned_item import PLAYBOOK as ORPHANED_ITEM
+from .pending_reboot import PLAYBOOK as PENDING_REBOOT
 from .policy_denial import PLAYBOOK as POLICY_DENIAL
 from .protection_state import PLAYBOOK as PROTECTION_STATE
+from .provider_service import PLAYBOOK as PROVIDER_SERVICE
 from .restore_point_limit import PLAYBOOK as RESTORE_POINT_LIMIT
 from .restore_point_lock import PLAYBOOK as RESTORE_POINT_LOCK
+from .sql_vss import PLAYBOOK as SQL_VSS
+from .stale_goal_state import PLAYBOOK as STALE_GOAL_STATE
 from .storage_egress import PLAYBOOK as STORAGE_EGRESS
 from .unprotected_vm import PLAYBOOK as UNPROTECTED_VM
 from .vm_power_state import PLAYBOOK as VM_POWER_STATE
@@ -42,4 +49,11 @@ PLAYBOOKS = (
     ORPHANED_ITEM,
     UNPROTECTED_VM,
     WIRE_SERVER,
+    GUEST_DHCP,
+    AGENT_CONFIG,
+    STALE_GOAL_STATE,
+    DOTNET_RUNTIME,
+    PROVIDER_SERVICE,
+    SQL_VSS,
+    PENDING_REBOOT,
 )

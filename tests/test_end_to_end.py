@@ -31,9 +31,9 @@ REVERSIBLE = frozenset({
 """Scenes whose cure a rollback takes back; of the others nothing but locks was changed that could be."""
 
 NO_CURE = frozenset({
-    "agent-outdated", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm", "wire-server",
-})  # fmt: skip
-"""Playbooks that tell a person what to do."""
+    "agent-outdated", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
+}) | {one.id for one in load().values() if one.inside}  # fmt: skip
+"""Playbooks that tell a person what to do, and those that look inside VMs (`test_guest_cures.py`)."""
 
 
 @each(*(one for one in SCENES if one.lasting))
