@@ -119,7 +119,7 @@ def test_an_unknown_shell_is_a_usage_error() -> None:
         (["azremedy", ""], list(COMMANDS)),
         (["azremedy", "sca"], ["scan"]),
         (["azremedy", "scan", "--fail-on", ""], SEVERITIES),
-        (["azremedy", "fix", "--playbook", "disk-s"], ["disk-size"]),
+        (["azremedy", "fix", "--playbook", "disk-si"], ["disk-size"]),
         (["azremedy", "scan", "--lookb"], ["--lookback"]),
         (["azremedy", "completion", "p"], ["powershell"]),
         (["azremedy", "explain", "usererrorrp"], ["UserErrorRpCollectionLimitReached"]),

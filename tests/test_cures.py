@@ -15,9 +15,12 @@ from building import (
     NOT_READY,
     SERVICE_GROUP,
     VAULT,
+    ago,
+    assignment,
     attached,
     collection,
     collection_id,
+    container,
     copies,
     disk,
     estate,
@@ -25,6 +28,7 @@ from building import (
     failed_job,
     found,
     item,
+    key_vault,
     lock,
     nic,
     nic_id,
@@ -32,6 +36,8 @@ from building import (
     nsg_id,
     plans,
     points,
+    policy,
+    policy_id,
     rule,
     subnet,
     subnet_id,
@@ -54,8 +60,10 @@ from azremedy.resources import (
     Read,
     Route,
     RouteTable,
+    RunningJobs,
     ServiceTags,
     Status,
+    Task,
     Vault,
 )
 
@@ -86,6 +94,16 @@ def full(name: str, **of: Any) -> list[Any]:
     return [held, kept, copies(kept, name=name)]
 
 
+hanging = replace(
+    failed_job(0, "busy1"),
+    id=ArmId(f"{VAULT}/backupJobs/running"),
+    status="InProgress",
+    started=ago(hours=20),
+    ended=None,
+    errors=(),
+    tasks=(Task("Take Snapshot", "InProgress"),),
+    container=container("busy1"),
+)
 stopped = item("stopped1", protection_state="ProtectionStopped")
 wrong = (
     *machine("locked1"),
@@ -123,6 +141,21 @@ wrong = (
     view("failed1"),
     *machine("off1"),
     PowerState(vm_id("off1"), "stopped"),
+    *machine("closed1", allow_extension_operations=False, code="UserErrorGuestAgentStatusUnavailable"),
+    view("closed1"),
+    *machine("busy1", code="UserErrorBackupOperationInProgress"),
+    RunningJobs(VAULT, (hanging,)),
+    vm("shared1", disks=(attached("cluster", 0, 256),)),
+    failed_item("shared1", policy=policy_id("enhanced")),
+    failed_job("UserErrorUnsupportedDiskSize", "shared1"),
+    disk("cluster", 256, max_shares=2),
+    policy("enhanced", type="V2"),
+    *machine("sealed1", code="UserErrorKeyvaultPermissionsNotConfigured"),
+    disk("sealed1-os", 127, encrypted_in_guest=True, secrets=(key_vault().id,)),
+    key_vault(),
+    *machine("denied1", code="UserErrorRequestDisallowedByPolicy"),
+    assignment(),
+    failed_item("gone1"),
     vm("stopped1"),
     stopped,
     vm("bare1"),
@@ -147,7 +180,7 @@ hostile = estate(
 )
 
 EVERYTHING: dict[str, Any] = {
-    "exclude_luns": {("big1", 0): "scratch"},
+    "exclude_luns": {("big1", 0): "scratch", ("shared1", 0): "backed up from inside the cluster"},
     "attach_disks": frozenset({("big1", 1)}),
     "resume_protection": frozenset({"stopped1"}),
 }
@@ -180,8 +213,17 @@ def test_the_estate_has_every_cause_and_a_cure_for_each_that_has_one() -> None:
     choices = replace(DESTRUCTIVE, **EVERYTHING, power="on")
     cured = {one.playbook for one in said(sick, choices) if isinstance(one, Cure)}
 
-    assert {name for name in PLAYBOOKS if found(name, sick)} == set(PLAYBOOKS)
-    assert set(PLAYBOOKS) - cured == {"agent-outdated", "egress-route", "unprotected-vm"}
+    by_hand = {
+        "agent-outdated",
+        "egress-route",
+        "key-vault-access",
+        "orphaned-item",
+        "policy-denial",
+        "unprotected-vm",
+    }
+    outside = {one.id for one in PLAYBOOKS.values() if not one.inside}
+    assert {name for name in outside if found(name, sick)} == outside
+    assert outside - cured == by_hand
 
 
 @pytest.mark.parametrize(("read", "choices"), WORLDS)
@@ -254,7 +296,8 @@ ALLOWED = {
     "microsoft.compute/restorepointcollections": {"DELETE"},
     "microsoft.compute/restorepointcollections/restorepoints": {"DELETE"},
     "microsoft.compute/virtualmachines/extensions": {"DELETE"},
-    "microsoft.compute/virtualmachines": {
+    "microsoft.compute/virtualmachines": {"PATCH"}
+    | {
         f"POST {action}"
         for action in (
             "reapply",
@@ -269,6 +312,7 @@ ALLOWED = {
     "microsoft.compute/disks": {"PUT"},
     "microsoft.network/networksecuritygroups/securityrules": {"PUT", "DELETE"},
     ITEM: {"PUT", "POST backup"},
+    "microsoft.recoveryservices/vaults/backupjobs": {"POST cancel"},
 }
 
 
@@ -280,6 +324,8 @@ def things(read: Estate, of: ArmId) -> Iterator[ArmId]:
     """What is a VM's own, told apart from what is only called like it."""
     yield of
     yield from (one.id for one in read.items if one.vm == of)
+    names = {one.container.lower() for one in read.items if one.vm == of}
+    yield from (job.id for held in read.running_jobs for job in held.jobs if job.container in names)
     for one in read.protected:
         if one.id == of:
             for held in service_collections(read, one):
