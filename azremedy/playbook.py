@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
@@ -133,6 +134,11 @@ def fingerprint(playbook: str, finding: Finding[Any]) -> str:
 def outside() -> tuple[Playbook[Any], ...]:
     """Return the playbooks that need nothing from inside a VM: what is looked for where nobody names a cause."""
     return tuple(one for one in load().values() if not one.inside)
+
+
+def judging(reads: AbstractSet[Read]) -> tuple[Playbook[Any], ...]:
+    """Return the playbooks that are meant where nobody names one: all where VMs were asked from inside, else `outside`."""
+    return tuple(load().values()) if Read.GUEST in reads else outside()
 
 
 def load() -> Mapping[str, Playbook[Any]]:

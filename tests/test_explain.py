@@ -159,7 +159,7 @@ def test_what_sees_a_cause_is_what_the_cards_say() -> None:
     for one in causes().values():
         card = {id_ for id_, playbook in CARDS.items() if one.id in playbook.causes}
         assert card <= set(explanation.seers(one, CARDS))
-    assert explanation.seers(causes()["C1"], CARDS) == ("storage-egress", "egress-route")
+    assert explanation.seers(causes()["C1"], CARDS) == ("storage-egress", "egress-route", "wire-server")
     assert explanation.seers(causes()["C20"], {}) == ()
 
 

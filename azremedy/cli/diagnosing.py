@@ -19,7 +19,7 @@ from azremedy.estate import Estate, Failure, Protected
 from azremedy.facts import Subject
 from azremedy.plan import Choices, FixClass
 from azremedy.planning import plan
-from azremedy.playbook import Severity, load
+from azremedy.playbook import Severity, judging, load
 from azremedy.report.diagnosis import Case, fix_command
 from azremedy.resources import Item, Job, Subscription
 from azremedy.scan import Scan, complaint, evaluate
@@ -69,8 +69,9 @@ def lying_in(session: Session, named: Sequence[str]) -> Subscription:
 
 def saved_case(flags: Flags, file: Path) -> Case:
     """Judge a VM of a saved estate. What its cure would need beyond that was not read."""
-    playbooks = tuple(load().values())
-    estate = with_gaps(looked_back(saved.load(file), flags.lookback, file), playbooks)
+    kept = looked_back(saved.load(file), flags.lookback, file)
+    playbooks = judging(kept.reads)
+    estate = with_gaps(kept, playbooks)
     subject = subject_of(estate, flags)
     return case(subject, evaluate(estate, playbooks, selection=flags.selection), flags)
 

@@ -12,8 +12,8 @@ from azremedy import saved
 from azremedy.cli.seen import Seen
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
-from azremedy.playbook import Playbook, load, outside
-from azremedy.resources import Read, Unread
+from azremedy.playbook import Playbook, judging
+from azremedy.resources import Unread
 from azremedy.scan import Scan, evaluate, needs
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ def offline(flags: Flags, file: Path, playbooks: Sequence[Playbook[Any]] | None)
     estate = looked_back(saved.load(file), flags.lookback, file)
     if flags.mask:
         flags.mask.learn(estate)
-    every = load().values() if Read.GUEST in estate.reads else outside()
-    known = list(every) if playbooks is None else playbooks
+    known = judging(estate.reads) if playbooks is None else playbooks
     lacking = ", ".join(playbook.id for playbook in known if not playbook.needs <= estate.reads)
     if lacking and playbooks is not None:
         raise AzremedyError(f"{file} was saved without what {lacking} looks at: scan again for it.")

@@ -20,7 +20,7 @@ from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
 from azremedy.errors import AzremedyError, Incomplete, ReadError
 from azremedy.estate import Estate
-from azremedy.playbook import Playbook, load
+from azremedy.playbook import Playbook, judging, load, outside
 from azremedy.resources import Read, Subscription, Unread
 from azremedy.scan import Scan, evaluate, needs
 from azremedy.session import WEEK, Session, connect
@@ -139,7 +139,7 @@ class Looking:
 
     def again(self, estate: Estate) -> tuple[Estate, Scan]:
         """Judge what was read before."""
-        known = tuple(load().values()) if self.playbooks is None else self.playbooks
+        known = judging(estate.reads) if self.playbooks is None else self.playbooks
         scan = evaluate(
             estate, known, selection=self.flags.selection, suppressions=self.flags.accepted,
             whole=self.playbooks is None,
@@ -153,7 +153,8 @@ def kept(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Iterator[Ch
     if flags.checkpoint is None:
         yield None
         return
-    reads = needs(load().values() if playbooks is None else playbooks) | flags.selection.needs
+    every = load().values() if flags.guest else outside()
+    reads = needs(every if playbooks is None else playbooks) | flags.selection.needs
     asked = {
         "cloud": flags.cloud,
         "tenant": flags.tenant,
