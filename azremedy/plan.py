@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from azremedy.arm import ArmId, Json, Request, permission_type
 
@@ -46,6 +46,14 @@ class View(StrEnum):
     """The resource with `$expand=restorePoints`."""
     NEWEST_JOB = "newestJob"
     """For a protected item: the newest backup job of it, whatever its status."""
+    WINDOWS_GUEST = "windowsGuest"
+    """For a VM with Windows: what its probe tells from inside (`azremedy.guest.answers.shown`)."""
+    LINUX_GUEST = "linuxGuest"
+    """The same for Linux."""
+
+
+INSIDE: Final[Mapping[View, str]] = {View.WINDOWS_GUEST: "windows", View.LINUX_GUEST: "linux"}
+"""The views that are asked inside a VM, each with the operating system whose probe is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +247,8 @@ class Choices:
     """`on` or `off`: what becomes of VMs that were shut down from inside."""
     resume_protection: frozenset[str] = frozenset()
     """Names or ids, lower-cased, of VMs whose protection is resumed."""
+    vss_copy: frozenset[str] = frozenset()
+    """Names or ids, lower-cased, of VMs whose key `USEVSSCOPYBACKUP` is set to TRUE."""
 
     def names(self, named: frozenset[str], vm: ArmId) -> bool:
         """Whether a set of names or ids names this VM."""

@@ -66,10 +66,16 @@ def looking() -> Iterator[Role]:
 
 
 def curing() -> Iterator[Role]:
-    """Yield the role that carries out every cure, and one for each playbook that has one; each reads what it needs."""
+    """
+    Yield the role that carries out every cure from outside, and one for each playbook that has one.
+
+    Each reads what it needs. Who cures inside VMs is administrator of them, and holds the role of that playbook for it.
+    """
     cards = [one for one in load().values() if one.fix_permissions]
     of = {one.id: one.plan_permissions | reads(one.fix_permissions) | one.fix_permissions for one in cards}
-    yield Role("fix", "azremedy fix", "Carries out azremedy fix --apply.", reduce(or_, of.values()))
+    outside_ = (of[one.id] for one in cards if not one.inside)
+    yield Role("fix", "azremedy fix", "Carries out azremedy fix --apply.", reduce(or_, outside_))
     for one in cards:
-        does = f"Carries out azremedy fix --apply --playbook {one.id}."
+        guest = " --guest" if one.inside else ""
+        does = f"Carries out azremedy fix --apply --playbook {one.id}{guest}."
         yield Role(one.id, f"azremedy fix {one.id}", does, of[one.id])

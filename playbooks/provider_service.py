@@ -15,16 +15,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.plan import ByHand, Choices, Cure, FixClass
+from azremedy.guest import starting
+from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Step, View
 from azremedy.playbook import GUEST_READS, Finding, Playbook, Severity, corroborated
 from azremedy.resources import Read
 
-from ._cures import singly
-from ._inside import of_windows
+from ._cures import shows, singly
+from ._inside import WRITES, of_windows, run
 
 SERVICE = "IaasVmProvider"
 AUTOMATIC = "auto"
+MODES = {"manual": "Manual", "disabled": "Disabled"}
+"""What Set-Service calls a start mode, by what Windows does, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,28 @@ def detect(estate: Estate) -> Iterator[Finding[Idle]]:
 
 
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Tell a person what to do."""
-    advice = f"run in the VM: Set-Service -Name {SERVICE} -StartupType Automatic"
-    yield from singly(PLAYBOOK.id, findings, choices, lambda _: advice)
+    """Have the service start automatically, with a script inside the VM."""
+    yield from singly(PLAYBOOK.id, findings, choices, means)
+
+
+def means(finding: Finding[Any]) -> tuple[Step, ...] | str:
+    before = MODES.get(finding.evidence.start.lower())
+    if before is None:
+        return f"run in the VM: Set-Service -Name {SERVICE} -StartupType Automatic"
+    step = run(
+        finding.vm,
+        starting(SERVICE, "Automatic"),
+        f"let the service {SERVICE} of {finding.vm.name} start automatically",
+        before=starts(finding.vm, finding.evidence.start),
+        after=starts(finding.vm, "Auto"),
+        undo=starting(SERVICE, before).on(finding.vm),
+    )
+    return (step,)
+
+
+def starts(vm: ArmId, mode: str) -> Expect:
+    """Expect the service to start so, in Windows's own word."""
+    return shows(vm, f"services.{SERVICE}.start", mode, View.WINDOWS_GUEST)
 
 
 PLAYBOOK = Playbook(
@@ -70,4 +93,6 @@ PLAYBOOK = Playbook(
     detect=detect,
     about=__doc__ or "",
     plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
+    writes=WRITES,
 )

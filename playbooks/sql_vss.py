@@ -18,13 +18,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.plan import ByHand, Choices, Cure, FixClass
+from azremedy.guest import vss_copy
+from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Step, View
 from azremedy.playbook import GUEST_READS, Finding, Playbook, Severity, corroborated
 from azremedy.resources import Read
 
-from ._cures import singly
-from ._inside import of_windows
+from ._cures import shows, singly
+from ._inside import WRITES, of_windows, run
 
 KEY = "USEVSSCOPYBACKUP"
 SET = "true"
@@ -66,12 +68,37 @@ def detect(estate: Estate) -> Iterator[Finding[Snapshots]]:
 
 
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Tell a person what to find out."""
-    advice = (
-        "find out from the backup history of SQL Server (msdb.dbo.backupset, is_copy_only) which snapshots Backup takes here, "
-        f"before {KEY} is set or removed"
+    """Set the key on the VMs that are named, with a script inside each, and tell a person of the others."""
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(finding, choices))
+
+
+def means(finding: Finding[Any], choices: Choices) -> tuple[Step, ...] | str:
+    vm, before = finding.vm, finding.evidence.key
+    if not choices.names(choices.vss_copy, vm):
+        return (
+            "find out from the backup history of SQL Server (msdb.dbo.backupset, is_copy_only) which snapshots Backup "
+            f"takes here; --vss-copy {vm.name} then sets {KEY} to TRUE"
+        )
+    if (before or "").lower() == SET:
+        return f"{KEY} is TRUE already"
+    try:
+        undo = vss_copy(before).on(vm)
+    except ValueError:
+        return f"{KEY} holds a text that could not be put back as it is: set it in the registry"
+    step = run(
+        vm,
+        vss_copy("TRUE"),
+        f"set {KEY} of {vm.name} to TRUE (it is {'not there' if before is None else before or 'empty'})",
+        before=holds(vm, before),
+        after=holds(vm, "TRUE"),
+        undo=undo,
     )
-    yield from singly(PLAYBOOK.id, findings, choices, lambda _: advice)
+    return (step,)
+
+
+def holds(vm: ArmId, text: str | None) -> Expect:
+    """Expect the key to hold this text, or that there is none (None)."""
+    return shows(vm, f"settings.{KEY}", text, View.WINDOWS_GUEST)
 
 
 PLAYBOOK = Playbook(
@@ -84,4 +111,6 @@ PLAYBOOK = Playbook(
     detect=detect,
     about=__doc__ or "",
     plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
+    writes=WRITES,
 )

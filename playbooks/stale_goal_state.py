@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from azremedy import agent
+from azremedy.arm import ArmId
 from azremedy.estate import Estate, Failure, Protected
-from azremedy.plan import ByHand, Choices, Cure, FixClass
+from azremedy.guest import ASIDE, ASIDE_BACK
+from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Step, View
 from azremedy.playbook import GUEST_READS, Finding, Playbook, Severity
 from azremedy.resources import LinuxGuest, Read
 
-from ._cures import singly
-from ._inside import of_linux
+from ._cures import shows, singly
+from ._inside import WRITES, of_linux, run
 
 CODE = "UserErrorGuestAgentStatusUnavailable"
 CLEAN_SINCE = (2, 2, 20)
@@ -66,9 +68,24 @@ def old(guest: LinuxGuest) -> bool:
 
 
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Tell a person what to do."""
-    advice = "update the agent; where that cannot be, move /var/lib/waagent/*.[0-9]*.xml other than GoalState.1.xml aside"
-    yield from singly(PLAYBOOK.id, findings, choices, lambda _: advice)
+    """Move the files aside, with a script inside the VM; the placeholder stays."""
+    yield from singly(PLAYBOOK.id, findings, choices, means)
+
+
+def means(finding: Finding[Any]) -> tuple[Step, ...]:
+    step = run(
+        finding.vm,
+        ASIDE,
+        f"move the leftover goal-state files of {finding.vm.name} aside, to /var/lib/waagent/azremedy-aside",
+        before=left_over(finding.vm, finding.evidence.files),
+        after=left_over(finding.vm, 0),
+        undo=ASIDE_BACK.on(finding.vm),
+    )
+    return (step,)
+
+
+def left_over(vm: ArmId, number: int) -> Expect:
+    return shows(vm, "stale", number, View.LINUX_GUEST)
 
 
 PLAYBOOK = Playbook(
@@ -81,4 +98,6 @@ PLAYBOOK = Playbook(
     detect=detect,
     about=__doc__ or "",
     plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
+    writes=WRITES,
 )

@@ -24,10 +24,10 @@ from azremedy.arm import ArmId
 from azremedy.asking import Inside
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
 from azremedy.collect.guests import guest
-from azremedy.collect.guests import written as output
 from azremedy.errors import WriteRefused
 from azremedy.estate import Estate
 from azremedy.guest import PROBES, Script, sent
+from azremedy.guest.answers import written as output
 from azremedy.journal import Journal
 from azremedy.resources import Read
 from azremedy.sandbox import Sandbox, embedded

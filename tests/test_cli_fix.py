@@ -40,7 +40,7 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
 
 
 FORMLESS = {
-    "--apply", "--yes", "--allow", "--severity", "--now", "--lift-subscription-locks", "--keep-unlocked",
+    "--apply", "--yes", "--allow", "--severity", "--now", "--lift-subscription-locks", "--keep-unlocked", "--guest", "--vss-copy",
     "--confirm", "--delete-collection", "--exclude-lun", "--attach-disks",
 }  # fmt: skip
 

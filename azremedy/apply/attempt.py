@@ -266,7 +266,9 @@ class _Sending:
 
     def _fate_unknown(self, error: WriteError) -> Attempt:
         try:
-            return self._found_out(error)
+            self.means.journal.note("unknown", self.task.key, self.means.clock.now(), reason=error.reason)
+            inside = expect.looks_inside(self.step)
+            return self._looked_inside(error) if inside else self._found_out(error)
         except Interrupted:
             return self._interrupted()
         except UNREADABLE as unread:
@@ -274,7 +276,6 @@ class _Sending:
 
     def _found_out(self, error: WriteError) -> Attempt:
         """Read before anything else; send again only what may be sent twice and was not carried out."""
-        self.means.journal.note("unknown", self.task.key, self.means.clock.now(), reason=error.reason)
         if self.step.triggers_backup:
             if not adopted(self.means, self.task, self.at):
                 return self._unknown(f"{error.reason} No backup that it started was found.")
@@ -290,6 +291,12 @@ class _Sending:
         if again and expect.unmet(writer, self.step.before) is None:
             return self.go()
         why = self.patience.until(lambda: expect.unmet(writer, self.step.after, self.at))
+        return self._end(Outcome.APPLIED) if why is None else self._unknown(f"{error.reason} Later {why}.")
+
+    def _looked_inside(self, error: WriteError) -> Attempt:
+        """Ask inside the VM until it answers: as long as the script runs there, Azure lets no other one in."""
+        after = self.step.after
+        why = self.patience.until(lambda: expect.unmet(self.means.writer, after, self.at))
         return self._end(Outcome.APPLIED) if why is None else self._unknown(f"{error.reason} Later {why}.")
 
     def _unknown(self, reason: str) -> Attempt:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeAlias, cast
 
 from azremedy.apply import backups
 from azremedy.apply.addresses import quoted, version
-from azremedy.arm import ArmId, Json, Reader
+from azremedy.arm import ArmId, Json, ProbingReader, Reader
 from azremedy.errors import ReadError
-from azremedy.plan import Expect, Step, Test, View
+from azremedy.guest import PROBES, answers, sent
+from azremedy.plan import INSIDE, Expect, Step, Test, View
 
 SEGMENT: Final = re.compile(r"\[([^=\]]+)=([^\]]*)\]|[^.\[\]]+")
 GONE: Final = 404
 SETTLED: Final = frozenset({"succeeded", "failed", "canceled", ""})
 """Provisioning states in which nothing goes on, in lower case."""
+
+ANSWERED: Final = timedelta(minutes=10)
+"""How long the answer of a VM is waited for."""
 
 Shown: TypeAlias = dict[tuple[ArmId, View], Json | None]
 """What was read of each face of each resource."""
@@ -26,6 +30,8 @@ def body(reader: Reader, target: ArmId, view: View = View.RESOURCE) -> Json | No
     """Return what ARM shows of a resource, None where there is no such resource. Raises `ReadError`."""
     if view is View.NEWEST_JOB:
         return backups.newest(reader, target)
+    if view in INSIDE:
+        return inside(reader, target, INSIDE[view])
     query = {"api-version": version(target)}
     address = quoted(str(target))
     match view:
@@ -39,6 +45,20 @@ def body(reader: Reader, target: ArmId, view: View = View.RESOURCE) -> Json | No
         if error.status == GONE:
             return None
         raise
+
+
+def inside(reader: Reader, vm: ArmId, os: str) -> Json:
+    """Return what a VM's probe tells. Raises `ReadError` where it cannot be asked or does not answer as the probe does."""
+    if not hasattr(reader, "probe"):
+        raise ReadError("Nothing here may ask inside a VM.", code="NotAsked")
+    probing = cast("ProbingReader", reader)
+    result = probing.outcome(probing.probe(vm, sent(PROBES[os])), ANSWERED.total_seconds())
+    try:
+        return answers.shown(result, os)
+    except ValueError as error:
+        raise ReadError(
+            f"The answer from inside {vm.name} makes no sense: {error}.", code="Malformed"
+        ) from error
 
 
 def unmet(
@@ -88,7 +108,8 @@ def telling(step: Step) -> bool:
     Whether what a step is to bring about shows, once it is there, that the step was carried out.
 
     A POST may leave everything as it was before: a reapply, a restart. Of those only what is newer than the send
-    tells, or what is there and was to be absent before, or the other way round.
+    tells, or what is there and was to be absent before, or the other way round; inside a VM also what was to be otherwise
+    before.
     """
     if step.request.method != "POST":
         return bool(step.after)
@@ -96,7 +117,12 @@ def telling(step: Step) -> bool:
     return any(
         one.test is Test.NEWER or {one.test, before.get(_place(one))} == {Test.EQUALS, Test.ABSENT}
         for one in step.after
-    )
+    ) or any(one.view in INSIDE and one not in step.before for one in step.after)
+
+
+def looks_inside(step: Step) -> bool:
+    """Whether it takes a look inside a VM to see what a step brought about."""
+    return any(one.view in INSIDE for one in step.after)
 
 
 def _place(expect: Expect) -> tuple[ArmId, View, str]:

@@ -16,6 +16,7 @@ from azremedy.apply.means import UNREADABLE, Means
 from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell
 from azremedy.apply.nodes import Place, Walked
 from azremedy.arm import Accepted, ArmId, Json, Reader, Request, Writer
+from azremedy.errors import WriteRefused
 from azremedy.plan import Bracket, Done, Expect, Irreversible, Node, Outcome, Restore, Step, Test, steps
 
 OPEN: Final = frozenset({"intended", "sent", "unknown"})
@@ -245,6 +246,10 @@ def _way_back(entry: Entry, reader: Reader) -> Back:
     if isinstance(request, Irreversible):
         return Back(entry.key, entry.group, step, None, request.reason)
     still = _left(entry)
+    try:
+        why = expect.unmet(reader, still)
+    except WriteRefused:
+        why = None  # it shows inside a VM, where who only looks may not ask: the rollback itself asks before it sends
     undo = Step(
         summary=f"take back: {step.summary}",
         request=request,
@@ -255,7 +260,7 @@ def _way_back(entry: Entry, reader: Reader) -> Back:
         fix_class=step.fix_class,
         changes_vm=step.changes_vm,
     )
-    return Back(entry.key, entry.group, step, undo, expect.unmet(reader, still))
+    return Back(entry.key, entry.group, step, undo, why)
 
 
 def _left(entry: Entry) -> tuple[Expect, ...]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from azremedy.arm import Json, Request
+    from azremedy.arm import ArmId, Json, Request
     from azremedy.azure.cloud import Cloud
     from azremedy.azure.credential import CachedCredential
     from azremedy.azure.pace import Pace
@@ -56,7 +56,7 @@ class ArmWriter:
     ) -> None:
         self.cloud = cloud
         self._credential = credential
-        self._reader = ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log)
+        self._reader = ArmReader(cloud, credential, session, pace=pace, workers=workers, log=log, guests=True)
         self._tally = Tally()
         self._client = pipeline.client(
             cloud, credential, session, self._tally, pace=pace, workers=workers, log=log, writes=True
@@ -97,6 +97,14 @@ class ArmWriter:
     def get(self, address: str, query: Mapping[str, str] | None = None) -> Json:
         """Return the JSON object that ARM answers to one GET (see `azremedy.arm.Reader`)."""
         return self._reader.get(address, query)
+
+    def probe(self, vm: ArmId, script: bytes) -> Accepted:
+        """Send a probe into a VM (see `azremedy.arm.ProbingReader`): to look at what a step inside it rests on."""
+        return self._reader.probe(vm, script)
+
+    def outcome(self, accepted: Accepted, within: float) -> Json:
+        """Return what a probe led to (see `azremedy.arm.ProbingReader`)."""
+        return self._reader.outcome(accepted, within)
 
     def send(self, request: Request, etag: str | None = None) -> Accepted:
         """

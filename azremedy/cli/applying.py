@@ -56,13 +56,13 @@ def applied(flags: Flags) -> Exit:
         show = stack.enter_context(progress(quiet=flags.quiet or flags.debug))
         deadline = seconds(flags.deadline)
         session = stack.enter_context(
-            connect(flags.cloud, tenant=flags.tenant, deadline=deadline, log=log(flags))
+            connect(flags.cloud, tenant=flags.tenant, deadline=deadline, log=log(flags), guests=asked.guest)
         )
         subscription = one_subscription(session, named)
         if file:
             planfile.check(file, Place(session.cloud, subscription), session.reader.now)
         made = stack.enter_context(writing(session, subscription))
-        seen = look(session, subscription, asked, choices, show)
+        seen = look(session, subscription, asked, choices, show, now=flags.now)
         there(asked, seen)
         if file is None:
             say_unfitting(seen, asked, choices)
@@ -104,7 +104,7 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         complain(f"told to stop: what is left to find out, `azremedy resume {run}` does")
         return code
     if groups:
-        verified = looked_again(made, approved, result, show)
+        verified = looked_again(made, approved, result, show, now=flags.now)
         gone = {one.finding for one in verified if one.verdict in (Verdict.FIXED, Verdict.RELIEVED)}
         left = tuple(one for one in ending.by_hand if one.finding not in gone)
         ending = replace(ending, verified=verified, by_hand=left)
@@ -204,11 +204,13 @@ def named(vm: ArmId, names: Iterable[str]) -> bool:
     return any(vm in Selection.of(vms=[name]) for name in names)
 
 
-def looked_again(made: Writing, approved: Approved, result: Result, show: Show) -> tuple[Verified, ...]:
+def looked_again(
+    made: Writing, approved: Approved, result: Result, show: Show, *, now: bool
+) -> tuple[Verified, ...]:
     """Read the cured VMs again, closely, and return what is left of their findings."""
     vms = {vm for group in approved.groups for cure in group.cures for vm in cure.vms}
     asked = replace(approved.asked, vms=tuple(sorted(vm.text for vm in vms)), groups=(), deep=True)
-    estate, scan = scanned(made.session, made.subscription, asked, show)
+    estate, scan = scanned(made.session, made.subscription, asked, show, now=now)
     before = approved.seen.scan.diagnoses
     beside = (one.finding for one in approved.seen.plan.by_hand if one.vm in vms)
     return verify(

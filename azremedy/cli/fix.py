@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from azremedy.cli.disks import excluded, named, refuse_both, unfitting
-from azremedy.cli.options import Report, color, debugging, option, pick, span, target
+from azremedy.cli.options import Report, color, debugging, option, pick, refuse_inside, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
 from azremedy.cli.scan import scan
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 OUTPUTS = ("table", "json", "yaml", "none")
 SELECTING = (
     "subscription", "cloud", "tenant", "resource_group", "vm", "playbook", "deep", "lookback", "deadline",
-    "allow_partial", "report", "quiet",
+    "allow_partial", "report", "quiet", "guest",
 )  # fmt: skip
 """The options of `scan` that say what to look at, and what to write of it."""
 
 IN_THE_PLAN = (
     "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
     "keep_unlocked", "lift_subscription_locks", "delete_collection", "exclude_lun", "attach_disks", "power",
-    "resume_protection", "save",
+    "resume_protection", "vss_copy", "guest", "save",
 )  # fmt: skip
 """Flags whose values stand in a plan file, and mean nothing beside it."""
 
@@ -57,6 +57,7 @@ class Flags:
     allow_partial: bool
     report: tuple[Report, ...]
     quiet: bool
+    guest: bool
     apply: bool
     dry_run: bool
     plan: Path | None
@@ -76,6 +77,7 @@ class Flags:
     attach_disks: tuple[tuple[str, int], ...]
     power: str | None
     resume_protection: tuple[str, ...]
+    vss_copy: tuple[str, ...]
     prove: bool
     yes: bool
     confirm: tuple[str, ...]
@@ -95,6 +97,7 @@ class Flags:
             severity=Severity[self.severity.upper()],
             lookback=self.lookback or timedelta(days=7),
             deep=self.deep,
+            guest=self.guest,
         )
 
     @property
@@ -110,6 +113,7 @@ class Flags:
             attach_disks=frozenset(self.attach_disks),
             power=self.power,
             resume_protection=frozenset(name.lower().rstrip("/") for name in self.resume_protection),
+            vss_copy=frozenset(name.lower().rstrip("/") for name in self.vss_copy),
         )
 
 
@@ -165,7 +169,7 @@ class Flags:
     "--now",
     is_flag=True,
     environment=False,
-    help="Change VMs although their backup is due; never while one runs.",
+    help="Change VMs, or ask inside them, although their backup is due; never while one runs.",
 )
 @option(
     "--keep-unlocked", is_flag=True, environment=False, help="Leave locks on restore points off, on purpose."
@@ -205,6 +209,13 @@ class Flags:
     help="Start, or deallocate, VMs that were shut down from inside.",
 )
 @option("--resume-protection", multiple=True, metavar="VM", help="Resume this VM's backups; may be repeated.")
+@option(
+    "--vss-copy",
+    multiple=True,
+    metavar="VM",
+    environment=False,
+    help="Set USEVSSCOPYBACKUP to TRUE in this VM with SQL Server; may be repeated. Needs --guest.",
+)
 @option("--prove", is_flag=True, help="Back each cured VM up afterwards, and follow the job to its end.")
 @option(
     "--yes",
@@ -270,7 +281,11 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
         pick(name, load(), "playbook")
     if flags.apply and flags.dry_run:
         raise AzremedyError("--apply and --dry-run are two ways to say what to do: give one of them.")
-    if not flags.apply and (idle := [name for name in ONLY_APPLIED if name in given]):
+    if not (flags.guest or flags.plan):
+        refuse_inside(flags.playbook, "give --guest to ask there")
+        refuse_inside(["sql-vss"] if flags.vss_copy else [], "--vss-copy needs --guest to ask there")
+    only = [name for name in ONLY_APPLIED if not (name == "now" and flags.guest)]
+    if not flags.apply and (idle := [name for name in only if name in given]):
         raise AzremedyError(f"{spelt(idle[0])} means nothing without --apply.")
     if flags.plan and (beside := [name for name in IN_THE_PLAN if name in given]):
         raise AzremedyError(f"{spelt(beside[0])} means nothing with --plan: the plan says what is done.")
@@ -299,11 +314,15 @@ def shown(flags: Flags) -> Exit:
     with (
         progress(quiet=flags.quiet or flags.debug) as show,
         connect(
-            flags.cloud, tenant=flags.tenant, deadline=seconds(flags.deadline), log=log(flags)
+            flags.cloud,
+            tenant=flags.tenant,
+            deadline=seconds(flags.deadline),
+            log=log(flags),
+            guests=flags.guest,
         ) as session,
     ):
         subscription = one_subscription(session, flags.subscription)
-        seen = look(session, subscription, flags.asked, flags.choices, show)
+        seen = look(session, subscription, flags.asked, flags.choices, show, now=flags.now)
         there(flags.asked, seen)
         say_unfitting(seen, flags.asked, flags.choices)
         place, created = Place(session.cloud, subscription), session.reader.now

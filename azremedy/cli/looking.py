@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from azremedy.cli.inside import asking as inside
 from azremedy.cli.progress import Show, reading
 from azremedy.errors import AzremedyError
 from azremedy.planfile import Asked
@@ -45,21 +46,33 @@ def one_subscription(session: Session, named: Sequence[str]) -> Subscription:
 
 def chosen(asked: Asked) -> Sequence[Playbook[Any]]:
     """
-    Return the playbooks that were asked for, or all that look at nothing inside VMs.
+    Return the playbooks that were asked for, or all; where VMs are not asked, those that look at nothing inside them.
 
     Raises `AzremedyError` for one that is not known.
     """
     known = load()
     if unknown := [name for name in asked.playbooks if name not in known]:
         raise AzremedyError(f"There is no playbook {unknown[0]!r}.")
-    return [known[name] for name in asked.playbooks] or outside()
+    return [known[name] for name in asked.playbooks] or (list(known.values()) if asked.guest else outside())
 
 
-def look(session: Session, subscription: Subscription, asked: Asked, choices: Choices, show: Show) -> Look:
-    """Read a subscription, find what is wrong with it, read what cures need beyond that, and plan."""
+def look(
+    session: Session,
+    subscription: Subscription,
+    asked: Asked,
+    choices: Choices,
+    show: Show,
+    *,
+    now: bool = False,
+) -> Look:
+    """
+    Read a subscription, find what is wrong with it, read what cures need beyond that, and plan.
+
+    `now` asks inside those VMs, too, whose backup is due, where VMs are asked at all.
+    """
     from azremedy.collect.cures import read_for_cures  # noqa: PLC0415 - decoding is loaded when something is decoded
 
-    estate, scan = scanned(session, subscription, asked, show)
+    estate, scan = scanned(session, subscription, asked, show, now=now)
     worth = [(one.playbook, one.finding) for one in scan.diagnoses if one.finding.severity >= asked.severity]
     if any(playbook.plan_needs for playbook, _ in worth):
         progress = reading(subscription.name, show)
@@ -67,8 +80,10 @@ def look(session: Session, subscription: Subscription, asked: Asked, choices: Ch
     return Look(estate, scan, plan(estate, scan.diagnoses, choices, severity=asked.severity))
 
 
-def scanned(session: Session, subscription: Subscription, asked: Asked, show: Show) -> tuple[Estate, Scan]:
-    """Return what was read of a subscription, and what the playbooks say of it."""
+def scanned(
+    session: Session, subscription: Subscription, asked: Asked, show: Show, *, now: bool = False
+) -> tuple[Estate, Scan]:
+    """Return what was read of a subscription, from inside its VMs where that is asked for, and what the playbooks say."""
     return session.examine(
         subscription,
         playbooks=chosen(asked),
@@ -77,4 +92,5 @@ def scanned(session: Session, subscription: Subscription, asked: Asked, show: Sh
         deep=asked.deep,
         selection=Selection.of(asked.vms, asked.groups),
         progress=reading(subscription.name, show),
+        inside=inside(session, subscription, now=now) if asked.guest else None,
     )

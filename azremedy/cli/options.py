@@ -186,3 +186,12 @@ def pick(word: str, words: Iterable[str], kind: str) -> str:
     if word in known:
         return word
     raise AzremedyError(f"There is no {kind} {word!r}.{meant(word, known)} There are: {', '.join(known)}.")
+
+
+def refuse_inside(named: Iterable[str], advice: str) -> None:
+    """Raise `AzremedyError` for a playbook that judges the inside of VMs, where nobody lets azremedy ask there."""
+    from azremedy.playbook import load  # noqa: PLC0415 - only who names a playbook asks
+
+    known = load()
+    if inside := [name for name in named if name in known and known[name].inside]:
+        raise AzremedyError(f"{inside[0]} shows only inside a VM: {advice}.")

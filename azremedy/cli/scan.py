@@ -26,6 +26,7 @@ from azremedy.cli.options import (
     output,
     pick,
     playbook_ids,
+    refuse_inside,
     report,
     span,
     target,
@@ -296,16 +297,10 @@ def refuse_unmasked(flags: Flags) -> None:
 
 def refuse_unasked(flags: Flags) -> None:
     """Refuse a cause that shows only inside VMs, where nobody lets azremedy ask there."""
-    known = load()
     if flags.now and not flags.guest:
         raise AzremedyError("--now means nothing without --guest.")
-    if flags.guest or flags.estate is not None:
-        return
-    for name in flags.playbook:
-        if name in known and known[name].inside:
-            raise AzremedyError(
-                f"{name} shows only inside a VM: 'azremedy scan --guest' asks there, and a gate never does."
-            )
+    if not flags.guest and flags.estate is None:
+        refuse_inside(flags.playbook, "'azremedy scan --guest' asks there, and a gate never does")
 
 
 def masked(flags: Flags, result: Result) -> Result:

@@ -7,14 +7,12 @@ the probe writes and no others, each of its own type and bounded, texts printabl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Final, TypeVar
 
 from azremedy.arm import ArmId, Json
-from azremedy.collect.values import record, records, text
-from azremedy.guest import KEPT
+from azremedy.guest.answers import answer, written
 from azremedy.resources import (
     Access,
     Adapter,
@@ -36,33 +34,6 @@ MOST: Final = 64
 LARGEST: Final = 2**32
 """What any number in an answer is below."""
 
-OUT, ERR = "[stdout]\n", "\n[stderr]"
-
-SHARED: Final = frozenset({"azremedy", "os", "ports"})
-OF_WINDOWS: Final = SHARED | {
-    "services", "accounts", "settings", "marks", "adapters", "writers", "unstable", "crypto", "machinekeys",
-}  # fmt: skip
-OF_LINUX: Final = SHARED | {
-    "distribution", "release", "agent", "restart", "package", "goal", "config", "backup", "stale", "leases", "selinux",
-    "pythons", "reboot",
-}  # fmt: skip
-
-
-def written(result: Json) -> str:
-    """
-    Return what a script wrote to its standard output, as Run Command tells it.
-
-    Windows has a status of its own for it, Linux one message with both outputs.
-    """
-    statuses = list(records(record(result).get("value")))
-    for one in statuses:
-        if (text(one.get("code")) or "").lower().startswith("componentstatus/stdout"):
-            return text(one.get("message")) or ""
-    messages = (text(one.get("message")) or "" for one in statuses)
-    whole = next((one for one in messages if OUT in one), "")
-    out = whole.partition(OUT)[2]
-    return out.rpartition(ERR)[0] if ERR in out else out
-
 
 def guest(vm: ArmId, os: str, asked: datetime, result: Json) -> Guest:
     """
@@ -78,23 +49,6 @@ def guest(vm: ArmId, os: str, asked: datetime, result: Json) -> Guest:
     if os == "windows":
         return Guest(vm, asked, windows=windows(told), ports=ports)
     return Guest(vm, asked, linux=linux(told), ports=ports)
-
-
-def answer(out: str, os: str) -> Mapping[str, Json]:
-    """Return the object in the last line that a probe wrote."""
-    lines = [line for line in out.splitlines() if line.strip()]
-    if not lines:
-        raise ValueError("the script wrote nothing")
-    if len(lines[-1].encode()) > KEPT:
-        raise ValueError("it is too long")
-    try:
-        told = json.loads(lines[-1], object_pairs_hook=once, parse_constant=nonsense, parse_float=nonsense)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"its last line is no JSON ({type(error).__name__})") from error
-    known = OF_WINDOWS if os == "windows" else OF_LINUX
-    if not isinstance(told, dict) or told.keys() != known or whole(told["azremedy"]) != 1 or told["os"] != os:
-        raise ValueError("it is not what the probe writes")
-    return told
 
 
 def windows(told: Mapping[str, Json]) -> WindowsGuest:
@@ -207,15 +161,3 @@ def pairs(value: Json) -> Iterable[tuple[str, Json]]:
     if not isinstance(value, dict) or len(value) > MOST:
         raise ValueError("an object in it is none, or too long")
     return value.items()
-
-
-def once(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make an object in which each name stands once."""
-    made = dict(members)
-    if len(made) != len(members):
-        raise ValueError("a name stands twice")
-    return made
-
-
-def nonsense(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no value of the probe's")

@@ -15,17 +15,28 @@ from typing import TYPE_CHECKING, Final
 
 from azremedy.arm import Request
 from azremedy.guest import linux, windows
+from azremedy.guest.answers import KEPT
 
 if TYPE_CHECKING:
     from azremedy.arm import ArmId, Json
     from azremedy.resources import Vm
 
-__all__ = ["ACTION", "COMMANDS", "KEPT", "PROBES", "SHIPPED", "Script", "probe_of", "sent"]
+__all__ = [
+    "ACTION",
+    "ASIDE",
+    "ASIDE_BACK",
+    "COMMANDS",
+    "KEPT",
+    "PROBES",
+    "SHIPPED",
+    "Script",
+    "probe_of",
+    "sent",
+    "starting",
+    "vss_copy",
+]
 
 ACTION: Final = "runCommand"
-
-KEPT: Final = 4096
-"""How many bytes of a script's output Run Command keeps, from its end (RCW25)."""
 
 COMMANDS: Final[Mapping[str, str]] = {"windows": "RunPowerShellScript", "linux": "RunShellScript"}
 """The id of the command that runs a script, by operating system."""
@@ -60,8 +71,27 @@ PROBES: Final[Mapping[str, Script]] = {
 }
 """The script that reads, by operating system. It changes nothing, and its last line is one JSON object under 4 KB."""
 
-SHIPPED: Final = frozenset(script.lines for script in PROBES.values())
-"""The lines of every script that azremedy ships."""
+ASIDE: Final = Script("move-stale-aside", "linux", linux.script("move-stale-aside"))
+"""Moves leftover goal-state files of an old agent aside."""
+ASIDE_BACK: Final = Script("move-stale-back", "linux", linux.script("move-stale-back"))
+"""Moves them back."""
+
+SHIPPED: Final = frozenset(script.lines for script in (*PROBES.values(), ASIDE, ASIDE_BACK))
+"""The lines of every script that azremedy ships; those for Windows that set a value come in as many forms as values."""
+
+
+def starting(service: str, mode: str) -> Script:
+    """Return the script that has a Windows service start so: `Automatic`, `Manual` or `Disabled`."""
+    return Script("set-start", "windows", windows.starting(service, mode))
+
+
+def vss_copy(text: str | None) -> Script:
+    """
+    Return the script that sets `USEVSSCOPYBACKUP` to a text, or removes it (None).
+
+    Raises `ValueError` for a text that has no place in a script.
+    """
+    return Script("vss-copy", "windows", windows.vss_copy(text))
 
 
 def probe_of(vm: Vm) -> Script | None:

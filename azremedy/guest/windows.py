@@ -16,6 +16,10 @@ from azremedy.guest.powershell import (
     ReadServices,
     ReadValue,
     ReadWriters,
+    RemoveValue,
+    Say,
+    SetStart,
+    SetText,
     TryPort,
     rendered,
 )
@@ -68,3 +72,14 @@ PROBE: Final = rendered(
     )
 )
 """Reads what the backups of a Windows VM rest on, and changes nothing."""
+
+
+def starting(service: str, mode: str) -> tuple[str, ...]:
+    """Return the script that sets when a service starts."""
+    return rendered((SetStart(service, mode), Say(f"{service} starts {mode}")))
+
+
+def vss_copy(text: str | None) -> tuple[str, ...]:
+    """Return the script that sets the key of VSS copies to a text, or removes it."""
+    change = RemoveValue(BACKUP_KEY, VSS_COPY) if text is None else SetText(BACKUP_KEY, VSS_COPY, text)
+    return rendered((change, Say(f"{VSS_COPY} was {'removed' if text is None else 'set'}")))

@@ -37,6 +37,8 @@ class Asked:
     severity: Severity = Severity.CORROBORATED
     lookback: timedelta = timedelta(days=7)
     deep: bool = False
+    guest: bool = False
+    """Whether VMs are asked from inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +247,7 @@ def asked_data(asked: Asked) -> dict[str, Any]:
         "severity": str(asked.severity),
         "lookback": asked.lookback.total_seconds(),
         "deep": asked.deep,
+        "guest": asked.guest,
     }
 
 
@@ -256,6 +259,7 @@ def asked_of(data: Mapping[str, Any]) -> Asked:
         severity=Severity[data["severity"].upper()],
         lookback=timedelta(seconds=data["lookback"]),
         deep=data["deep"] is True,
+        guest=data.get("guest") is True,
     )
 
 
@@ -274,6 +278,7 @@ def choices_data(choices: Choices) -> dict[str, Any]:
         "attachDisks": [{"vm": vm, "lun": lun} for vm, lun in sorted(choices.attach_disks)],
         "power": choices.power,
         "resumeProtection": sorted(choices.resume_protection),
+        "vssCopy": sorted(choices.vss_copy),
     }
 
 
@@ -289,6 +294,7 @@ def choices_of(data: Mapping[str, Any]) -> Choices:
         attach_disks=frozenset((str(one["vm"]), int(one["lun"])) for one in data["attachDisks"]),
         power=data["power"] if data["power"] in ("on", "off") else None,
         resume_protection=frozenset(texts(data["resumeProtection"])),
+        vss_copy=frozenset(texts(data.get("vssCopy", ()))),
     )
 
 

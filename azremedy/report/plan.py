@@ -14,6 +14,7 @@ from rich.text import Text
 
 from azremedy.arm import ArmId, Json, Request
 from azremedy.plan import (
+    INSIDE,
     Bracket,
     ByHand,
     Expect,
@@ -144,6 +145,7 @@ def shown(expect: Expect, own: ArmId) -> str:
 
 def condition(expect: Expect) -> str:
     path = expect.path or {View.NEWEST_JOB: "backup job"}.get(expect.view, "")
+    path = f"inside, {path}" if expect.view in INSIDE else path
     match expect.test:
         case Test.EQUALS:
             said = f"{path}: {expect.value}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from azremedy import limits
 from azremedy.arm import ArmId
 from azremedy.sandbox import governance, keys, locks, machines, reach
+from azremedy.sandbox.guest.faults import fault
 from azremedy.sandbox.times import seconds
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def silence(arm: Arm, vm: str, model: Json, policy: Json) -> str | None:
                 return "ExtensionStuckInDeletionState"
             if code != "ProvisioningState/succeeded":
                 return "ExtensionOperationFailedForManagedDisks"
-    return None
+    return fault(machines.machine(arm, vm).vm)
 
 
 def version(text: str) -> tuple[int, ...]:

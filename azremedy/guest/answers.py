@@ -1,0 +1,101 @@
+"""The answer of a probe, out of the result of Run Command: one JSON object of the members that the probe writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+from azremedy.arm import Json
+
+KEPT: Final = 4096
+"""How many bytes of a script's output Run Command keeps, from its end (RCW25)."""
+
+OUT, ERR = "[stdout]\n", "\n[stderr]"
+
+SHARED: Final = frozenset({"azremedy", "os", "ports"})
+OF_WINDOWS: Final = SHARED | {
+    "services", "accounts", "settings", "marks", "adapters", "writers", "unstable", "crypto", "machinekeys",
+}  # fmt: skip
+OF_LINUX: Final = SHARED | {
+    "distribution", "release", "agent", "restart", "package", "goal", "config", "backup", "stale", "leases", "selinux",
+    "pythons", "reboot",
+}  # fmt: skip
+
+
+def written(result: Json) -> str:
+    """
+    Return what a script wrote to its standard output, as Run Command tells it.
+
+    Windows has a status of its own for it, Linux one message with both outputs.
+    """
+    statuses = records(result)
+    for one in statuses:
+        if text(one.get("code")).lower().startswith("componentstatus/stdout"):
+            return text(one.get("message"))
+    messages = (text(one.get("message")) for one in statuses)
+    whole = next((one for one in messages if OUT in one), "")
+    out = whole.partition(OUT)[2]
+    return out.rpartition(ERR)[0] if ERR in out else out
+
+
+def answer(out: str, os: str) -> Mapping[str, Json]:
+    """Return the object in the last line that a probe wrote."""
+    lines = [line for line in out.splitlines() if line.strip()]
+    if not lines:
+        raise ValueError("the script wrote nothing")
+    if len(lines[-1].encode()) > KEPT:
+        raise ValueError("it is too long")
+    try:
+        told = json.loads(lines[-1], object_pairs_hook=once, parse_constant=nonsense, parse_float=nonsense)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its last line is no JSON ({type(error).__name__})") from error
+    known = OF_WINDOWS if os == "windows" else OF_LINUX
+    if (
+        not isinstance(told, dict)
+        or told.keys() != known
+        or isinstance(told["azremedy"], bool)
+        or told["azremedy"] != 1
+        or told["os"] != os
+    ):
+        raise ValueError("it is not what the probe writes")
+    return told
+
+
+def shown(result: Json, os: str) -> Mapping[str, Json]:
+    """
+    Return what a probe told, as expectations name it: `services` by name, each with its `state` and `start`.
+
+    Raises `ValueError` as `answer` does.
+    """
+    told = dict(answer(written(result), os))
+    services = told.get("services")
+    if isinstance(services, dict):
+        told["services"] = {
+            name: {"state": one[0], "start": one[1]}
+            for name, one in services.items()
+            if isinstance(one, list) and len(one) == 2
+        }
+    return told
+
+
+def records(result: Json) -> list[dict[str, Json]]:
+    """Return the statuses of a result."""
+    value = result.get("value") if isinstance(result, dict) else None
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def text(value: Json) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object in which each name stands once."""
+    made = dict(members)
+    if len(made) != len(members):
+        raise ValueError("a name stands twice")
+    return made
+
+
+def nonsense(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no value of the probe's")
