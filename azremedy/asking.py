@@ -10,7 +10,6 @@ could not be asked is an `Unread` with its reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -19,7 +18,7 @@ from typing import Final
 from azremedy import agent
 from azremedy.apply import backups
 from azremedy.arm import Accepted, ArmId, ProbingReader
-from azremedy.collect import Progress, Reading, by_read
+from azremedy.collect import Progress, Reading, by_read, pool
 from azremedy.collect.guests import guest
 from azremedy.errors import ReadError
 from azremedy.estate import Estate, Protected
@@ -71,7 +70,7 @@ def asked(
     guests: list[Guest] = []
     before = reader.sent
     if those:
-        with inside.begin([one.vm.id for one in those]) as journal, ThreadPoolExecutor(AT_ONCE) as threads:
+        with inside.begin([one.vm.id for one in those]) as journal, pool(AT_ONCE) as threads:
             journal.begin((Group("guest", (), tuple(one.step for one in those)),))
             for answer in threads.map(
                 lambda pair: answered(reader, journal, inside, *pair), enumerate(those)

@@ -29,10 +29,12 @@ from azremedy.estate import Estate
 from azremedy.guest import PROBES, Script, sent
 from azremedy.guest.answers import written as output
 from azremedy.journal import Journal
+from azremedy.playbook import Severity, load
 from azremedy.resources import Read
-from azremedy.sandbox import Sandbox, embedded
+from azremedy.sandbox import Sandbox, embedded, reading
 from azremedy.sandbox.answers import Answer, ok
 from azremedy.sandbox.description import Fault, Vm
+from azremedy.sandbox.failures import FAILURES
 from azremedy.sandbox.guest import linux, whole, windows
 from azremedy.scan import Scan
 from azremedy.selection import Selection
@@ -74,7 +76,8 @@ class Asked:
 def asking(
     folder: Path, *vms: Any, speed: float = SPEED, guests: bool = True, **sections: Any
 ) -> Iterator[Asked]:
-    with embedded(folder / "sandbox", estate=estate(*vms, **sections), speed=speed) as sandbox:
+    described = sections if "vms" in sections else estate(*vms, **sections)
+    with embedded(folder / "sandbox", estate=described, speed=speed) as sandbox:
         cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})
         secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
         known: dict[str, Any] = {"secret": secret, "ca": sandbox.ca, "environ": {}}
@@ -482,6 +485,53 @@ class TestAnAnswer:
         )  # fmt: skip
 
         assert len(json.dumps(worst, separators=(",", ":")).encode()) < guests.KEPT
+
+
+S1 = "UserErrorGuestAgentStatusUnavailable"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "estates" / "inside.yaml"
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    content = reading.named(str(EXAMPLE))[1]
+    with asking(tmp_path_factory.mktemp("inside"), **content) as made:
+        yield made
+
+
+class TestTheEstateWithCausesInside:
+    """Each cause is planted, found as that cause and as no other, and makes the backup fail as it does in Azure."""
+
+    def test_finds_each_cause_where_it_is_planted_and_nothing_else(self, inside: Asked) -> None:
+        planted = {tuple(one) for one in reading.named(str(EXAMPLE))[1]["planted"]}
+        found, scan = inside()
+        told = {(one.finding.vm.name, one.playbook.id) for one in scan.diagnoses}
+        weighty = {
+            one.finding.vm.name for one in scan.diagnoses if one.finding.severity >= Severity.SUSPECTED
+        }
+
+        assert told == planted
+        assert weighty == {name for name, _ in planted} - {"db1", "patched1"}
+        assert (found.unread, scan.not_evaluated, scan.unexplained) == ((), (), ())
+        assert {id_ for _, id_ in planted} == {one.id for one in load().values() if one.inside}
+
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [
+            ("walled1", S1), ("static1", "ExtensionSnapshotFailedNoNetwork"),
+            ("bare1", "ExtensionOperationFailedForManagedDisks"), ("old1", S1), ("legacy1", S1),
+            ("idle1", "ExtensionOperationFailedForManagedDisks"), ("db1", None), ("patched1", None),
+            ("cluster1", None), ("strict1", None), ("fresh1", None),
+        ],
+    )  # fmt: skip
+    def test_backs_up_only_what_nothing_inside_is_in_the_way_of(
+        self, inside: Asked, name: str, said: str | None
+    ) -> None:
+        group = "shop" if name in {"walled1", "static1", "bare1", "old1"} else "office"
+        lab = Lab(inside.sandbox, speed=SPEED)
+        text = lab.said(name=name, group=group)
+        lab.close()
+
+        assert text == ("Completed" if said is None else FAILURES[said].english)
 
 
 class TestTheCommand:
