@@ -29,6 +29,7 @@ from azremedy.resources import (
     Read,
     RecoveryPoint,
     RecoveryPoints,
+    ResourceGroup,
     RestorePoint,
     RestorePoints,
     RouteTable,
@@ -120,6 +121,7 @@ class Estate:
     subnets: tuple[Subnet, ...] = ()
     route_tables: tuple[RouteTable, ...] = ()
     locks: tuple[Lock, ...] = ()
+    groups: tuple[ResourceGroup, ...] = ()
     collections: tuple[Collection, ...] = ()
     vaults: tuple[Vault, ...] = ()
     items: tuple[Item, ...] = ()

@@ -1,4 +1,4 @@
-"""Lifting a lock, as a step: whoever plans one plans the same one, so that equal brackets can be joined."""
+"""Lifting and placing a lock, as steps: whoever plans one plans the same one, so that equal brackets can be joined."""
 
 from __future__ import annotations
 
@@ -32,6 +32,22 @@ def lift(lock: Lock) -> Step:
         ),
         after=(Expect(lock.id, "", Test.ABSENT),),
         undo=Restore(),
+        within=LAG,
+        fix_class=FixClass.GUARDED,
+    )
+
+
+def lay(lock: Lock) -> Step:
+    """Return the step that places a lock where there is none of its name; its way back takes it away again."""
+    body = {"level": lock.level, **({"notes": lock.notes} if lock.notes else {})}
+    return Step(
+        summary=f"place the {lock.level} lock '{lock.id.name}' on {place(lock.scope)}",
+        request=Request("PUT", lock.id, body={"properties": body}),
+        before=(Expect(lock.id, "", Test.ABSENT),),
+        after=tuple(
+            Expect(lock.id, f"properties.{name}", Test.EQUALS, value) for name, value in body.items()
+        ),
+        undo=Request("DELETE", lock.id),
         within=LAG,
         fix_class=FixClass.GUARDED,
     )

@@ -146,13 +146,23 @@ Node: TypeAlias = "Step | Bracket | Ladder"
 
 
 @dataclass(frozen=True, slots=True)
+class Guarded:
+    """Something that locks guard: the strictest level in force over it before a cure and after it, None for none."""
+
+    resource: ArmId
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cure:
     """
     How one or more findings of a playbook are cured together.
 
     `findings` are fingerprints. `relief` says, where the cure takes back what it lifted, on which day backups fail
     again and what to do for good: the outcome is then *relieved*, not fixed. `afterwards` says, in order, what is left
-    to people once its steps are done, without which nothing is cured: the finding is then *still there*.
+    to people once its steps are done, without which nothing is cured: the finding is then *still there*. `guards` says,
+    where it moves locks, what they guard before and after.
     """
 
     playbook: str
@@ -161,6 +171,7 @@ class Cure:
     nodes: tuple[Node, ...]
     relief: str | None = None
     afterwards: tuple[str, ...] = ()
+    guards: tuple[Guarded, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +248,8 @@ class Choices:
     bracket_size: int = 20
     keep_unlocked: bool = False
     lift_subscription_locks: bool = False
+    redesign_locks: bool = False
+    """Whether locks on restore points are moved to what they are meant to guard, and not put back."""
     delete_collection: frozenset[str] = frozenset()
     """Names or ids, lower-cased, of VMs whose whole collection may go."""
     exclude_luns: Mapping[tuple[str, int], str] = field(default_factory=dict)

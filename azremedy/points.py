@@ -33,11 +33,15 @@ def is_service(held: Collection, protected: Protected, policies: Iterable[Policy
     name, group = held.id.name.lower(), held.id.group
     if group is None or not name.startswith(SERVICE_NAME):
         return False
-    if group.name.lower().startswith(SERVICE_GROUP):
-        return True
-    if any(in_policy_group(group.name.lower(), policy) for policy in policies):
-        return True
-    return group == protected.id.group and name == SERVICE_NAME + protected.id.name.lower()
+    return is_service_group(group.name, policies) or (
+        group == protected.id.group and name == SERVICE_NAME + protected.id.name.lower()
+    )
+
+
+def is_service_group(name: str, policies: Iterable[Policy]) -> bool:
+    """Whether Azure Backup made a group of this name to keep restore points in: its own kind, or a policy's."""
+    lowered = name.lower()
+    return lowered.startswith(SERVICE_GROUP) or any(in_policy_group(lowered, policy) for policy in policies)
 
 
 def in_policy_group(group: str, policy: Policy) -> bool:

@@ -26,12 +26,10 @@ from azremedy.resources import Lock
 from ._cures import UNCLEAR, admit, by_hand, cure, protection
 from ._prune import WRITES as PRUNING
 from ._prune import pruning
+from ._rehoming import for_good
 from ._room import WRITES as BACKING_UP
 from ._room import backup, room, until_pruned
 
-FOR_GOOD = (
-    "for good, lock the VM's own group instead, or let the policy name an unlocked group for restore points"
-)
 WRITES = LIFTING | BACKING_UP | PRUNING
 """The rights that its steps and their ways back may need."""
 
@@ -151,13 +149,13 @@ def bracket(locks: tuple[Lock, ...], some: Sequence[Locked], choices: Choices) -
 def relieved(estate: Estate, locks: tuple[Lock, ...], some: Sequence[Locked]) -> str | None:
     """Return when backups fail again once the locks are back; None where only points of 2018 were under them."""
     if any(lock.read_only for lock in locks):
-        return f"the next backup fails again, as a ReadOnly lock forbids every one; {FOR_GOOD}"
+        return f"the next backup fails again, as a ReadOnly lock forbids every one; {for_good(estate, locks)}"
     growing = [one.protected for one in some if grows(estate, one.protected, locks)]
     days = [points.days_left(one, points.limit(one).value - 1) for one in growing]
     if not days:
         return None
     day = (estate.read_at + timedelta(days=min(days))).date().isoformat()
-    return f"backups fail again from {day} on, once the lock is back; {FOR_GOOD}"
+    return f"backups fail again from {day} on, once the lock is back; {for_good(estate, locks)}"
 
 
 def grows(estate: Estate, one: Protected, locks: tuple[Lock, ...]) -> bool:

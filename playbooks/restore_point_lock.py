@@ -9,6 +9,11 @@ names), and a lock on the VM's group is harmless.
 
 A ReadOnly lock forbids creating points as well, so it needs no limit to be reached.
 
+The cure lifts the lock for as long as the service takes to prune, and puts it back: backups then go on until the limit is
+reached again, on a day that is named. What lasts is a lock on what it is meant to guard: on the VM, its disks and its
+interfaces (`--redesign-locks` moves it there), or restore points in a group of their own, which the backup policy
+names; policies this tool does not change.
+
 Sources: SEED, T25, MOVE20, LOCK24, FAQ25.
 """
 
@@ -16,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from azremedy import points
@@ -27,6 +33,7 @@ from azremedy.playbook import Finding, Playbook, Severity, corroborated
 from azremedy.resources import Lock, Read
 
 from ._lift import WRITES, lifting
+from ._redesign import redesigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,8 @@ class LockedPoints:
     points: int | None
     limit: int
     days_left: int | None
+    fails_from: str | None
+    """The day from which backups fail: that of the scan where they do already, None where nobody can tell."""
 
 
 def detect(estate: Estate) -> Iterator[Finding[LockedPoints]]:
@@ -61,11 +70,13 @@ def find(
     full = counted is not None and counted >= limit.value
     if not (full or lock.read_only):
         severity, failure = Severity.SUSPECTED, None
+    left = 0 if lock.read_only else None if counted is None else points.days_left(protected, counted)
+    day = None if left is None else (estate.read_at + timedelta(days=left)).date().isoformat()
     return Finding(
         vm=protected.id,
         resource=lock.id,
         message=f"{lock.level} lock '{lock.id.name}' on {place(lock.scope)} keeps Azure Backup from pruning restore points"
-        + fullness(counted, limit.value),
+        + forecast(counted, limit.value, lock, day),
         severity=severity,
         evidence=LockedPoints(
             lock=lock.id.name,
@@ -76,14 +87,18 @@ def find(
             points=counted,
             limit=limit.value,
             days_left=None if counted is None else points.days_left(protected, counted),
+            fails_from=day,
         ),
         failure=failure,
         manual=by_hand(lock),
     )
 
 
-def fullness(counted: int | None, limit: int) -> str:
-    return "" if counted is None else f" ({counted} of {limit} points)"
+def forecast(counted: int | None, limit: int, lock: Lock, day: str | None) -> str:
+    """Return how full it is, and from when on backups fail where they do not yet."""
+    full = "" if counted is None else f" ({counted} of {limit} points)"
+    coming = f"; backups fail from {day} on" if day and (counted or 0) < limit else ""
+    return f", and new ones from being made{full}" if lock.read_only else full + coming
 
 
 def by_hand(lock: Lock) -> str | None:
@@ -96,8 +111,9 @@ def by_hand(lock: Lock) -> str | None:
 
 
 def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Lift the lock, let one backup a VM make the service prune, put the lock back."""
-    yield from lifting(PLAYBOOK.id, estate, findings, choices)
+    """Lift the lock, let one backup a VM make the service prune, put the lock back; or move it where it belongs."""
+    means = redesigned if choices.redesign_locks else lifting
+    yield from means(PLAYBOOK.id, estate, findings, choices)
 
 
 PLAYBOOK = Playbook(
@@ -121,6 +137,6 @@ PLAYBOOK = Playbook(
     detect=detect,
     about=__doc__ or "",
     plan=plan,
-    plan_needs=frozenset({Read.RECOVERY_POINTS}),
+    plan_needs=frozenset({Read.RECOVERY_POINTS, Read.GROUPS}),
     writes=WRITES,
 )

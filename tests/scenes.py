@@ -103,6 +103,11 @@ SCENES: Final = (
         Choices(allow=DESTRUCTIVE),
     ),
     Scene(
+        "a lock on the points, moved to the VM", "restore-point-lock",
+        estate(full("sql1"), locks=[POINTS_LOCK]),
+        replace(ADMITTED, redesign_locks=True),
+    ),
+    Scene(
         "an agent that comes back after a restart", "agent-unresponsive",
         estate(vm(
             "dc1", "UserErrorGuestAgentStatusUnavailable", agent={"state": "not-ready", "back_after": "restart"}

@@ -119,7 +119,7 @@ def test_an_unknown_shell_is_a_usage_error() -> None:
         (["azremedy", ""], list(COMMANDS)),
         (["azremedy", "sca"], ["scan"]),
         (["azremedy", "scan", "--fail-on", ""], SEVERITIES),
-        (["azremedy", "fix", "--playbook", "disk-si"], ["disk-size"]),
+        (["azremedy", "fix", "--playbook", "disk-s"], ["disk-size", "disk-support"]),
         (["azremedy", "scan", "--lookb"], ["--lookback"]),
         (["azremedy", "completion", "p"], ["powershell"]),
         (["azremedy", "explain", "usererrorrp"], ["UserErrorRpCollectionLimitReached"]),
@@ -151,7 +151,7 @@ def test_zsh_takes_the_script(path: str) -> None:
 def test_fish_offers(path: str) -> None:
     script = "azremedy completion fish | source; complete --do-complete 'azremedy scan --playbook disk-s'"
 
-    assert run("fish", "--no-config", "-c", script, path=path) == ["disk-size"]
+    assert run("fish", "--no-config", "-c", script, path=path) == ["disk-size", "disk-support"]
 
 
 @shell("pwsh")
@@ -162,4 +162,4 @@ def test_powershell_offers(path: str) -> None:
         "(TabExpansion2 $line $line.Length).CompletionMatches.CompletionText"
     )
 
-    assert run("pwsh", "-NoProfile", "-Command", script, path=path) == ["disk-size"]
+    assert run("pwsh", "-NoProfile", "-Command", script, path=path) == ["disk-size", "disk-support"]

@@ -122,12 +122,13 @@ def taken_back(done: Sequence[Done]) -> set[str]:
 
 
 def differ(before: Snapshot, after: Snapshot) -> set[str]:
-    """Return the ids of what is otherwise, but for what the service makes and removes with each backup."""
+    """Return the ids of what is otherwise, but for locks and what the service makes and removes with each backup."""
     then, now = flat(before), flat(after)
     return {
         one
         for one in then.keys() | now.keys()
         if lasting(then.get(one)) != lasting(now.get(one))
+        and "/locks/" not in one
         and ("/protecteditems/" in one or not any(part in one for part in SERVICE))
     }
 

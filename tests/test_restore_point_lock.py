@@ -293,7 +293,7 @@ def test_lifts_the_lock_backs_the_vm_up_and_waits_for_fewer_points_than_the_limi
     assert cure.vms == (vm_id(),)
     assert cure.relief is not None
     assert "2026-11-23" in cure.relief
-    assert "lock the VM's own group" in cure.relief
+    assert "--redesign-locks locks the VM" in cure.relief
 
 
 def test_a_lock_without_notes_is_expected_without_notes() -> None:

@@ -57,6 +57,13 @@ MORE = (
         Choices(allow=DESTRUCTIVE, delete_collection=frozenset({"sql1"})),
     ),
     Scene(
+        "a lock of the whole subscription, moved to its groups", "restore-point-lock",
+        broken("sql1", LIMIT, hours=32, points={"count": 18, "every": 24, "newest": 32}, locks=[
+            lock("subscription")
+        ]),
+        Choices(allow=DESTRUCTIVE, redesign_locks=True, lift_subscription_locks=True),
+    ),
+    Scene(
         "a collection that may go, locked", "restore-point-limit",
         broken("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32}, locks=VM_LOCKED),
         Choices(allow=DESTRUCTIVE, delete_collection=frozenset({"web2"})),

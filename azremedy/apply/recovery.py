@@ -11,7 +11,7 @@ from typing import Final, Protocol
 from azremedy.apply import expect
 from azremedy.apply.attempt import FATE_UNKNOWN, INTERRUPTED, Task, adopted, attempt, follow, noted
 from azremedy.apply.bracket import bracketed, close
-from azremedy.apply.keep import says, shows, way_back
+from azremedy.apply.keep import LOCK, says, shows, way_back
 from azremedy.apply.means import UNREADABLE, Means
 from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell
 from azremedy.apply.nodes import Place, Walked
@@ -25,6 +25,7 @@ OPEN: Final = frozenset({"intended", "sent", "unknown"})
 UNDO: Final = "/undo"
 """What the key of a way back ends in."""
 UNDOING: Final = timedelta(minutes=30)
+NOT_BACK: Final = "the lock whose place it took is not back, and nothing is left unguarded"
 
 
 class Entry(Protocol):
@@ -206,19 +207,32 @@ def rollback(  # noqa: PLR0917 - what a run needs, in the order of its docstring
 
     `backs` are its `ways_back`, each with what is done for it: the undo itself, a bracket with the undo in it that
     lifts a lock in its way, or None where it stays for the reason that `why` gives. Each is sent only if its target
-    still shows what the run left there: what others changed since is stale and stays.
+    still shows what the run left there: what others changed since is stale and stays. A lock that was placed stays where
+    the one whose place it took is not back.
     """
     means = Means(writer, journal, settings, clock, tell, stop or Stop())
     learn_time(means, run)
     done: list[Done] = []
+    bare: set[str] = set()
     for back, node in backs:
+        if back.group in bare and _locks(back.step, "PUT"):
+            done.append(Done(back.group, back.undo or back.step, Outcome.SKIPPED, NOT_BACK))
+            continue
         if node is None:
-            done.append(Done(back.group, back.undo or back.step, Outcome.SKIPPED, back.why))
+            made = [Done(back.group, back.undo or back.step, Outcome.SKIPPED, back.why)]
         else:
-            done += _taken_back(means, Place(back.group, back.key), [node]).done
+            made = _taken_back(means, Place(back.group, back.key), [node]).done
+        if _locks(back.step, "DELETE") and any(one.outcome is not Outcome.APPLIED for one in made):
+            bare.add(back.group)
+        done += made
     if all(one.closed for one in means.unlocked) and not any(one.code == INTERRUPTED for one in done):
         journal.finish(clock.now())
     return Result(tuple(done), tuple(means.unlocked))
+
+
+def _locks(step: Step, method: str) -> bool:
+    """Whether a step places a lock (`PUT`) or deletes one (`DELETE`)."""
+    return step.request.method == method and step.request.id.type == LOCK
 
 
 def _taken_back(means: Means, place: Place, nodes: Sequence[Node]) -> Walked:

@@ -33,7 +33,7 @@ SELECTING = (
 
 IN_THE_PLAN = (
     "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
-    "keep_unlocked", "lift_subscription_locks", "delete_collection", "exclude_lun", "attach_disks", "power",
+    "keep_unlocked", "lift_subscription_locks", "redesign_locks", "delete_collection", "exclude_lun", "attach_disks", "power",
     "resume_protection", "vss_copy", "guest", "save",
 )  # fmt: skip
 """Flags whose values stand in a plan file, and mean nothing beside it."""
@@ -72,6 +72,7 @@ class Flags:
     now: bool
     keep_unlocked: bool
     lift_subscription_locks: bool
+    redesign_locks: bool
     delete_collection: tuple[str, ...]
     exclude_lun: tuple[tuple[tuple[str, int], str], ...]
     attach_disks: tuple[tuple[str, int], ...]
@@ -108,6 +109,7 @@ class Flags:
             bracket_size=self.bracket_size,
             keep_unlocked=self.keep_unlocked,
             lift_subscription_locks=self.lift_subscription_locks,
+            redesign_locks=self.redesign_locks,
             delete_collection=frozenset(name.lower().rstrip("/") for name in self.delete_collection),
             exclude_luns=dict(self.exclude_lun),
             attach_disks=frozenset(self.attach_disks),
@@ -179,6 +181,12 @@ class Flags:
     is_flag=True,
     environment=False,
     help="Lift locks of the whole subscription, too.",
+)
+@option(
+    "--redesign-locks",
+    is_flag=True,
+    environment=False,
+    help="Move locks from restore points to the VMs, with their disks and NICs, for good.",
 )
 @option(
     "--delete-collection",
@@ -289,6 +297,12 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
         raise AzremedyError(f"{spelt(idle[0])} means nothing without --apply.")
     if flags.plan and (beside := [name for name in IN_THE_PLAN if name in given]):
         raise AzremedyError(f"{spelt(beside[0])} means nothing with --plan: the plan says what is done.")
+    if flags.redesign_locks and (
+        beside := [one for one in ("keep_unlocked", "delete_collection") if one in given]
+    ):
+        raise AzremedyError(
+            f"--redesign-locks moves locks for good, and {spelt(beside[0])} is about locks that are lifted: choose one."
+        )
     refuse_both(flags.attach_disks, [disk for disk, _ in flags.exclude_lun])
     if flags.apply and flags.form:
         raise AzremedyError("--as means nothing with --apply.")

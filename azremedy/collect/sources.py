@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from azremedy.arm import ArmId, Json
 from azremedy.collect import backup, decode
 from azremedy.estate import Protected
-from azremedy.resources import Collection, Item, Job, Read, Vault
+from azremedy.resources import Collection, Item, Job, Read, ResourceGroup, Vault
 
 COMPUTE = "2024-07-01"
 DISKS = "2024-03-02"
 NETWORK = "2024-05-01"
 LOCKS = "2020-05-01"
+GROUPS = "2021-04-01"
 VAULTS = "2024-04-01"
 BACKUP = "2024-04-01"
 
@@ -61,7 +62,10 @@ def of_subscription(id_: ArmId) -> tuple[Source, ...]:
         return Source(read, id_, f"{id_}/providers/{type_}", {"api-version": version, **query}, decoder)
 
     compute, network = "Microsoft.Compute", "Microsoft.Network"
+    held = one(lambda body: ResourceGroup(decode.own_id(body)))
+    groups = Source(Read.GROUPS, id_, f"{id_}/resourcegroups", {"api-version": GROUPS}, held)
     return (
+        groups,
         source(Read.VAULTS, "Microsoft.RecoveryServices/vaults", VAULTS, one(backup.vault)),
         source(Read.VMS, f"{compute}/virtualMachines", COMPUTE, one(decode.vm)),
         source(Read.POWER, f"{compute}/virtualMachines", COMPUTE, one(decode.power_state), statusOnly="true"),

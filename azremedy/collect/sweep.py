@@ -30,6 +30,7 @@ FIELDS: Mapping[Read, str] = {
     Read.VNETS: "subnets",
     Read.ROUTE_TABLES: "route_tables",
     Read.LOCKS: "locks",
+    Read.GROUPS: "groups",
     Read.COLLECTIONS: "collections",
     Read.VAULTS: "vaults",
     Read.ITEMS: "items",

@@ -270,6 +270,7 @@ def choices_data(choices: Choices) -> dict[str, Any]:
         "bracketSize": choices.bracket_size,
         "keepUnlocked": choices.keep_unlocked,
         "liftSubscriptionLocks": choices.lift_subscription_locks,
+        "redesignLocks": choices.redesign_locks,
         "deleteCollection": sorted(choices.delete_collection),
         "excludeLuns": [
             {"vm": vm, "lun": lun, "reason": reason}
@@ -289,6 +290,7 @@ def choices_of(data: Mapping[str, Any]) -> Choices:
         bracket_size=int(data["bracketSize"]),
         keep_unlocked=data["keepUnlocked"] is True,
         lift_subscription_locks=data["liftSubscriptionLocks"] is True,
+        redesign_locks=data["redesignLocks"] is True,
         delete_collection=frozenset(texts(data["deleteCollection"])),
         exclude_luns={(str(one["vm"]), int(one["lun"])): str(one["reason"]) for one in data["excludeLuns"]},
         attach_disks=frozenset((str(one["vm"]), int(one["lun"])) for one in data["attachDisks"]),

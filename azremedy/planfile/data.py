@@ -64,6 +64,11 @@ def group_data(group: Group) -> dict[str, Any]:
         "class": fix_class(*group.nodes).value,
         "relief": [cure.relief for cure in cures if cure.relief],
         "afterwards": [said for cure in cures for said in cure.afterwards],
+        "guards": [
+            {"resource": one.resource.text, "before": one.before, "after": one.after}
+            for cure in cures
+            for one in cure.guards
+        ],
         "steps": [node_data(node) for node in group.nodes],
     }
 

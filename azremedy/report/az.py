@@ -72,6 +72,9 @@ def bracket(one: Bracket, now: datetime) -> Iterator[str]:
 
 def command(request: Request, now: datetime) -> str:
     """Return the command that sends a request."""
+    if request.method == "PUT" and request.id.type == LOCK:
+        told = request.body["properties"]
+        return shell.lock(request.id, told["level"], told.get("notes"))
     verb = VERBS.get((request.method, request.id.type, request.action))
     sent = replace(request, body=resolved(request.body, lambda: now))
     return shell.of_ids(verb, sent) if verb else shell.rest(sent)

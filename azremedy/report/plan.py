@@ -37,6 +37,8 @@ from azremedy.resources import Unread
 
 COLORS = {FixClass.SAFE: "green", FixClass.GUARDED: "yellow", FixClass.DESTRUCTIVE: "bold red"}
 INDENT = 2
+SHOWN = 12
+"""How many guarded things a line names before it counts the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,31 @@ def of_group(group: Group, context: Context) -> Parts:
     whose = ", ".join(dict.fromkeys(cure.playbook for cure in group.cures))
     head = Text.assemble((f"{', '.join(names.values())}: {whose}", "bold"), (f"  [{group.id}]", "dim"))
     relief = [Text(plain(f"relieved only: {cure.relief}"), "yellow") for cure in group.cures if cure.relief]
-    return Parts(
-        head, *indented(nodes(group.nodes, context)), *indented(relief), *indented(afterwards(group))
+    said = (*relief, *guards(group), *afterwards(group))
+    return Parts(head, *indented(nodes(group.nodes, context)), *indented(said))
+
+
+def guards(group: Group) -> Iterator[Text]:
+    """Yield what locks guard before and after, where they are moved; what is alike in one line."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in (guarded for cure in group.cures for guarded in cure.guards):
+        change = one.before or "no lock", one.after or "no lock"
+        found.setdefault(change, []).append(f"{kind(one.resource)} {one.resource.name}")
+    if found:
+        yield Text("what the locks guard, before and after:", "bold")
+    for (before, after), things in found.items():
+        more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
+        color = "yellow" if after == "no lock" else "green"
+        yield Text(plain(f"  {before} -> {after}: {', '.join(things[:SHOWN])}{more}"), color)
+
+
+def kind(resource: ArmId) -> str:
+    """Return what a resource is, in a word."""
+    if not resource.type:
+        return "group" if resource.group else "subscription"
+    last = resource.type.rpartition("/")[2]
+    return {"virtualmachines": "VM", "networkinterfaces": "NIC", "restorepointcollections": "points"}.get(
+        last, last.removesuffix("s")
     )
 
 

@@ -61,7 +61,7 @@ from azremedy.resources.network import (
     Subnet,
 )
 from azremedy.resources.reads import PER_VAULT, Read, Unread, rights
-from azremedy.resources.scopes import Lock, Subscription
+from azremedy.resources.scopes import Lock, ResourceGroup, Subscription
 
 __all__ = [
     "PER_VAULT",
@@ -94,6 +94,7 @@ __all__ = [
     "Read",
     "RecoveryPoint",
     "RecoveryPoints",
+    "ResourceGroup",
     "RestorePoint",
     "RestorePoints",
     "RoleAssignment",

@@ -22,6 +22,7 @@ class Read(StrEnum):
     ROUTE_TABLES = "route tables"
     DISKS = "disks"
     LOCKS = "locks"
+    GROUPS = "resource groups"
     COLLECTIONS = "restore point collections"
     VAULTS = "vaults"
     ITEMS = "protected items"
@@ -56,6 +57,7 @@ RIGHTS: Final[Mapping[Read, str]] = {
     Read.ROUTE_TABLES: "Microsoft.Network/routeTables/read",
     Read.DISKS: "Microsoft.Compute/disks/read",
     Read.LOCKS: "Microsoft.Authorization/locks/read",
+    Read.GROUPS: "Microsoft.Resources/subscriptions/resourceGroups/read",
     Read.COLLECTIONS: "Microsoft.Compute/restorePointCollections/read",
     Read.VAULTS: f"{VAULT}/read",
     Read.ITEMS: f"{VAULT}/backupProtectedItems/read",

@@ -18,6 +18,13 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceGroup:
+    """A resource group."""
+
+    id: ArmId
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """A management lock. It holds on `scope` and everything below it."""
 

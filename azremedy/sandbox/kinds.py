@@ -57,4 +57,6 @@ def at_scope(key: str, filter_: str) -> Read | None:
     """Return what is asked of a subscription itself."""
     if key.endswith("/resources") and "recoveryservices/vaults" in filter_:
         return Read.VAULTS
+    if key.endswith("/resourcegroups"):
+        return Read.GROUPS
     return Read.SUBSCRIPTION if key.startswith("/subscriptions") and key.count("/") <= 2 else None

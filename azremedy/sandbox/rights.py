@@ -159,7 +159,8 @@ def action(call: Call) -> str:
     verb = {"PUT": "write", "PATCH": "write", "DELETE": "delete", "POST": "action"}.get(call.method, "read")
     type_ = ArmId(call.path).type
     if not type_:
-        below = "resourceGroups/" if ArmId(call.path).group else ""
+        of_groups = ArmId(call.path).group or call.key.endswith("/resourcegroups")
+        below = "resourceGroups/" if of_groups else ""
         return f"Microsoft.Resources/subscriptions/{below}{verb}"
     namespace, *rest = type_.split("/")
     provider = namespace.removeprefix("microsoft.")
