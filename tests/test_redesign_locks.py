@@ -44,6 +44,7 @@ from azremedy.arm import ArmId
 from azremedy.estate import Estate
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Guarded, Outcome, Step, View
 from azremedy.playbook import Finding, load
+from azremedy.report.html.dryrun import planned
 from azremedy.resources import Lock, Read, ResourceGroup, Unread
 from azremedy.sandbox import Fault, embedded
 from azremedy.verify import Verdict
@@ -347,6 +348,8 @@ def test_a_dry_run_shows_what_is_guarded_before_and_after(signed_in: dict[str, A
     [group] = plan["groups"]
     assert [one["after"] for one in group["guards"]] == ["CanNotDelete"] * 3 + [None]
     assert plan["choices"]["redesignLocks"] is True
+    [on_the_page] = planned(plan)
+    assert any(one.text.startswith("no lock -> CanNotDelete: VM sql1") for one in on_the_page.lines)
     assert commands.count("az lock create") == 3
     assert commands.index("az lock create") < commands.index("az lock delete")
 

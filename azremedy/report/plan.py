@@ -20,6 +20,7 @@ from azremedy.plan import (
     Expect,
     FixClass,
     Group,
+    Guarded,
     Irreversible,
     Ladder,
     Node,
@@ -37,6 +38,7 @@ from azremedy.resources import Unread
 
 COLORS = {FixClass.SAFE: "green", FixClass.GUARDED: "yellow", FixClass.DESTRUCTIVE: "bold red"}
 INDENT = 2
+GUARDING = "what the locks guard, before and after:"
 SHOWN = 12
 """How many guarded things a line names before it counts the rest."""
 
@@ -83,17 +85,23 @@ def of_group(group: Group, context: Context) -> Parts:
 
 
 def guards(group: Group) -> Iterator[Text]:
-    """Yield what locks guard before and after, where they are moved; what is alike in one line."""
+    """Yield what locks guard before and after, where they are moved."""
+    held = [guarded for cure in group.cures for guarded in cure.guards]
+    if held:
+        yield Text(GUARDING, "bold")
+    for said, stays in guarding(held):
+        yield Text(plain(f"  {said}"), "green" if stays else "yellow")
+
+
+def guarding(held: Iterable[Guarded]) -> Iterator[tuple[str, bool]]:
+    """Yield a line for all that is guarded alike before and after, and whether it is guarded in the end."""
     found: dict[tuple[str, str], list[str]] = {}
-    for one in (guarded for cure in group.cures for guarded in cure.guards):
+    for one in held:
         change = one.before or "no lock", one.after or "no lock"
         found.setdefault(change, []).append(f"{kind(one.resource)} {one.resource.name}")
-    if found:
-        yield Text("what the locks guard, before and after:", "bold")
     for (before, after), things in found.items():
         more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
-        color = "yellow" if after == "no lock" else "green"
-        yield Text(plain(f"  {before} -> {after}: {', '.join(things[:SHOWN])}{more}"), color)
+        yield f"{before} -> {after}: {', '.join(things[:SHOWN])}{more}", after != "no lock"
 
 
 def kind(resource: ArmId) -> str:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import Any
 
 from azremedy.arm import ArmId
-from azremedy.plan import Expect, Test, View
-from azremedy.report.plan import conditions, leaves, shown, span
+from azremedy.plan import Expect, Guarded, Test, View
+from azremedy.report.plan import GUARDING, conditions, guarding, leaves, shown, span
 
 Data = Mapping[str, Any]
 
@@ -57,8 +57,16 @@ def planned(plan: Data) -> Iterator[Planned]:
             playbooks=tuple(group["playbooks"]),
             fix_class=group["class"],
             relief=tuple(group["relief"]),
-            lines=tuple(nodes(group["steps"], unlocked, 0)),
+            lines=(*nodes(group["steps"], unlocked, 0), *guards(group)),
         )
+
+
+def guards(group: Data) -> Iterator[Line]:
+    """Yield what locks guard before and after, where they are moved."""
+    held = [Guarded(ArmId(one["resource"]), one["before"], one["after"]) for one in group["guards"]]
+    if held:
+        yield Line("note", GUARDING, 0)
+    yield from (Line("new" if stays else "gone", said, 1) for said, stays in guarding(held))
 
 
 def group_of(plan: Data) -> dict[str, str]:
