@@ -85,19 +85,13 @@ def judged(protected: Protected, disk: AttachedDisk, record: Disk | None) -> Jud
     """Return the worst that is wrong with a disk that is backed up."""
     enhanced = protected.policy is not None and (protected.policy.type or "").upper() == "V2"
     if record and (record.max_shares or 1) > 1:
-        first = (
-            None
-            if enhanced
-            else "move it to an Enhanced policy in its vault (MIG25), then leave the disk out"
-        )
+        first = None if enhanced else "move it to an Enhanced policy in its vault, then leave the disk out"
         return Judged(disk, "shared", limits.SHARED, Severity.BLOCKING, first)
     if record and (record.data_access_auth or "none").lower() != "none":
         ask = "have the disk's owner turn data access authentication off, or back its data up in the guest"
         return Judged(disk, "under data access authentication", limits.DATA_ACCESS, Severity.BLOCKING, ask)
     if enhanced_only(disk, record) and not enhanced:
-        move = (
-            "move the VM to an Enhanced policy in its vault (MIG25): it costs more and cannot be taken back"
-        )
+        move = "move the VM to an Enhanced policy in its vault: it costs more and cannot be taken back"
         return Judged(disk, sku(disk, record), limits.ENHANCED_ONLY, Severity.BLOCKING, move)
     if disk.ephemeral:
         keep = "nothing on it outlives the VM: back up the data disks, or take an OS disk that stays"

@@ -31,7 +31,7 @@ from azremedy.resources import InstanceView, Read, Vm
 from ._cures import AGENT_READY, agent_missing, shows, singly
 
 INSTALL = (
-    "ARM cannot install the VM agent: install it in the guest (AW25), then allow extension operations, or"
+    "ARM cannot install the VM agent: install it in the guest, then allow extension operations, or"
     " back the VM up crash-consistently"
 )
 NO_AGENT = "no ready VM agent reports: install or cure it first, as without it no extension works"

@@ -90,7 +90,7 @@ def gone(estate: Estate, protected: Protected) -> Finding[Orphaned]:
     item, last = protected.item, newest(estate, protected)
     moved = [vm.id for vm in estate.vms if last and vm.vm_id and not other(vm, last)]
     namesakes = tuple(vm.id for vm in estate.vms if vm.id.name.lower() == item.vm.name.lower())
-    became = f"moved to {moved[0]}" if moved else "is gone"
+    became = f"moved to {place(moved[0])}" if moved else "is gone"
     return Finding(
         vm=protected.id,
         resource=item.id,
@@ -98,8 +98,13 @@ def gone(estate: Estate, protected: Protected) -> Finding[Orphaned]:
         severity=Severity.BLOCKING,
         evidence=Orphaned(item.vault, item.last_recovery_point, moved[0] if moved else None, namesakes),
         failure=corroborated(estate, protected, "C17")[1],
-        manual=STOP.format(vault=item.vault.name) + (PROTECT.format(where=moved[0]) if moved else ""),
+        manual=STOP.format(vault=item.vault.name)
+        + (PROTECT.format(where=f"in {place(moved[0])}") if moved else ""),
     )
+
+
+def place(vm: ArmId) -> str:
+    return f"group '{vm.group.name}'" if vm.group else "another group"
 
 
 def recreated(estate: Estate, protected: Protected) -> Finding[Orphaned]:
