@@ -54,12 +54,19 @@ def detect(estate: Estate) -> Iterator[Finding[KeysOutOfReach] | NotEvaluated]:
     known = {vault.id: vault for vault in estate.key_vaults}
     for protected in estate.protected:
         for vault, wrapped in vaults_of(estate, protected).items():
-            gap = estate.not_read(Read.KEY_VAULTS, vault) or estate.not_read(Read.ROLE_ASSIGNMENTS, vault)
-            if gap:
-                because = f"whether key vault '{vault.name}' lets Azure Backup in is not known: {gap.reason}"
+            if because := unknown(estate, vault, known.get(vault)):
                 yield NotEvaluated(ID, protected.id, because)
             elif vault in known:
                 yield from judged(estate, protected, known[vault], wrapped=wrapped)
+
+
+def unknown(estate: Estate, id_: ArmId, vault: KeyVault | None) -> str | None:
+    """Return why nobody knows whom a key vault lets in, None also where nobody asked."""
+    gap = estate.not_read(Read.KEY_VAULTS, id_) or estate.not_read(Read.ROLE_ASSIGNMENTS, id_)
+    if gap is None and (vault is None or not vault.rbac or vault.assignments is not None):
+        return None
+    why = gap.reason if gap else "not all of its role assignments could be read"
+    return f"whether key vault '{id_.name}' lets Azure Backup in is not known: {why}"
 
 
 def vaults_of(estate: Estate, protected: Protected) -> dict[ArmId, bool]:

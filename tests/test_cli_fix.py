@@ -40,8 +40,8 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
 
 
 FORMLESS = {
-    "--apply", "--yes", "--allow", "--severity", "--now", "--lift-subscription-locks", "--keep-unlocked", "--guest", "--vss-copy",
-    "--confirm", "--delete-collection", "--exclude-lun", "--attach-disks",
+    "--apply", "--yes", "--allow", "--severity", "--now", "--lift-subscription-locks", "--keep-unlocked", "--guest",
+    "--vss-copy", "--redesign-locks", "--confirm", "--delete-collection", "--exclude-lun", "--attach-disks",
 }  # fmt: skip
 
 

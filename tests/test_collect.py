@@ -72,7 +72,7 @@ def test_the_demo_is_read_whole_and_every_cause_is_found(sandbox: Sandbox) -> No
 
 
 def test_it_costs_the_pages_of_the_lists_and_one_read_for_each_closer_look(sandbox: Sandbox) -> None:
-    reading = read(sandbox)
+    reading = read(sandbox, reads=needs(PLAYBOOKS))
     estate, calls = reading.estate, reading.calls
     suspects = {one.id for one in estate.protected if one.id in estate.view}
     failed = [one for one in estate.protected if one.item.id in estate.failures_of]
@@ -422,6 +422,25 @@ def test_an_item_or_job_that_cannot_be_told_leaves_its_vault_unknown(
     assert {gap.read for gap in scan.unread} == {read_}
     assert all("/vaults/" in gap.scope.key and gap.scope.name.startswith("vault-") for gap in scan.unread)
     assert scan.not_evaluated
+
+
+def test_a_running_job_that_cannot_be_told_leaves_its_vault_unknown(tmp_path: Path) -> None:
+    def worse(call: Call) -> Answer | None:
+        if "InProgress" not in call.query.get("$filter", ""):
+            return None
+        return json({"value": [{"id": f"{call.path}/one", "properties": {"startTime": None}}]})
+
+    estate = Path(__file__).parents[1] / "examples" / "estates" / "control-plane.yaml"
+    with embedded(tmp_path, estate=estate) as sandbox:
+        sandbox.instead = worse
+        scan = judged(read(sandbox))
+
+    assert {gap.read for gap in scan.unread} == {Read.RUNNING_JOBS}
+    assert {one.vm.name for one in scan.not_evaluated if one.playbook == "backup-in-progress"} >= {
+        "hung1",
+        "moved1",
+    }
+    assert "backup-in-progress" not in {one.playbook.id for one in scan.diagnoses}
 
 
 GOOD = {

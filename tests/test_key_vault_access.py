@@ -160,6 +160,9 @@ never = item(last_recovery_point=None, last_backup_status=None, last_backup=None
             id="its role assignments are unread",
         ),
         pytest.param(
+            encrypted(key_vault(rbac=True)), "not all of its role", id="some role assignment makes no sense"
+        ),
+        pytest.param(
             encrypted(key_vault(policy(COPY, COPY)), protected=never),
             "ARM does not tell",
             id="nothing was backed up yet",

@@ -102,8 +102,12 @@ def read_key_vaults(sweep: Sweep, estate: Estate, looked_at: tuple[Protected, ..
 
 
 def known(sweep: Sweep, vault: KeyVault, listed: list[RoleAssignment]) -> tuple[RoleAssignment, ...] | None:
-    """Return the assignments of a vault, None where the list broke off: half of it would make a role look missing."""
-    gaps = tuple(sweep.unread)
-    if any(gap.read is Read.ROLE_ASSIGNMENTS and vault.id.covers(gap.scope) for gap in gaps):
+    """
+    Return the assignments of a vault, None where the list broke off: half of it would make a role look missing.
+
+    One that makes no sense may be of any vault below it.
+    """
+    gaps = [gap.scope for gap in tuple(sweep.unread) if gap.read is Read.ROLE_ASSIGNMENTS]
+    if any(scope == vault.id or scope.scope.covers(vault.id) or vault.id.covers(scope) for scope in gaps):
         return None
     return tuple(sorted(listed, key=lambda held: held.id))

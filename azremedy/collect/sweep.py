@@ -254,7 +254,7 @@ def veiled(source: Source, id_: str | None) -> ArmId:
     A VM or a disk veils itself, a lock what it stands on; an item, a job or a collection that does not tell its VM may
     be any VM's.
     """
-    if id_ is None or source.read in {Read.ITEMS, Read.JOBS, Read.COLLECTIONS}:
+    if id_ is None or source.read in {Read.ITEMS, Read.JOBS, Read.RUNNING_JOBS, Read.COLLECTIONS}:
         return source.scope
     return ArmId(id_).scope if source.read is Read.LOCKS else ArmId(id_)
 
