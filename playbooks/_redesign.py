@@ -47,6 +47,9 @@ def redesigned(
             together.setdefault(locks, []).append((one, of_vm))
     for locks, members in together.items():
         of_some = [finding for _, of_vm in members for finding in of_vm]
+        if reason := rehoming.unknown(estate, locks):
+            yield from (by_hand(playbook, finding, reason) for finding in of_some)
+            continue
         yield from admit(moved(playbook, estate, locks, members, choices), of_some, choices)
 
 
@@ -60,11 +63,7 @@ def refused(estate: Estate, one: Protected | None, locks: tuple[Lock, ...], choi
     """Return why these locks are not for a tool to move."""
     if one is None:
         return UNCLEAR
-    return (
-        forbidden(locks, locks_of(estate, one), choices)
-        or hopeless(estate, one)
-        or rehoming.unknown(estate, locks)
-    )
+    return forbidden(locks, locks_of(estate, one), choices) or hopeless(estate, one)
 
 
 def moved(

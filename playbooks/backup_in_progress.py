@@ -24,7 +24,7 @@ from typing import Any
 
 from azremedy import limits
 from azremedy.arm import ArmId, Request
-from azremedy.estate import Estate, Failure, Protected, vaults_near
+from azremedy.estate import Estate, Failure, Protected, group, vaults_near
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Job, Read
@@ -52,9 +52,13 @@ class Running:
 
 
 def detect(estate: Estate) -> Iterator[Finding[Running] | NotEvaluated]:
+    """Look for running jobs of each VM in whichever vault: its container is called the same in each."""
+    by_container = group(
+        (job for held in estate.running_jobs for job in held.jobs), lambda job: job.container
+    )
     for protected in estate.protected:
         failure = refused(estate, protected)
-        running = list(jobs_of(estate, protected))
+        running = by_container.get(protected.item.container.lower(), ())
         yield from (
             find(estate, protected, job, failure)
             for job in running
@@ -68,12 +72,6 @@ def refused(estate: Estate, protected: Protected) -> Failure | None:
     """Return the newest failed backup where it was refused because of another one."""
     newest = next(iter(estate.failures_of.get(protected.item.id, ())), None)
     return newest if newest and newest.lists("C16") else None
-
-
-def jobs_of(estate: Estate, protected: Protected) -> Iterator[Job]:
-    """Yield the running backups of a VM in whichever vault; a container is called the same in each."""
-    for held in estate.running_jobs:
-        yield from (job for job in held.jobs if job.container == protected.item.container.lower())
 
 
 def unasked(estate: Estate, protected: Protected) -> NotEvaluated | None:
