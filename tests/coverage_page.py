@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scenes import SCENES
@@ -28,6 +29,9 @@ from azremedy.sandbox import reading
 
 CARDS = load()
 DEMO: Mapping[str, Any] = reading.named("demo")[1]
+INSIDE: Mapping[str, Any] = reading.named(Path(__file__).parents[1] / "examples" / "estates" / "inside.yaml")[
+    1
+]
 EXPLAINED = "test_explain.py::test_a_message_of_the_origin_is_known"
 DIAGNOSED = "test_diagnose.py::test_a_planted_cause_is_the_cause_and_no_other_is"
 CURED = "test_end_to_end.py::test_a_cause_is_found_shown_cured_proved_and_taken_back"
@@ -81,9 +85,6 @@ NOTE = Advice(
     "gone from the page by June 2018; agents of today need some of these files (WAL)",
 )
 """The note under the first message."""
-
-IN_THE_GUEST = frozenset({"dotnet-runtime", "sql-vss", "guest-dhcp", "provider-service", "stale-goal-state"})
-"""Playbooks that look inside the guest; where one is not registered, its advice is told and not checked."""
 
 HEAD = f"""\
 # Coverage
@@ -175,6 +176,11 @@ def planted(playbook: str) -> list[str]:
     return [name for name, planted_ in DEMO["planted"] if planted_ == playbook]
 
 
+def inside(playbook: str) -> list[str]:
+    """The VMs of the example whose causes show only inside."""
+    return [name for name, planted_ in INSIDE["planted"] if planted_ == playbook]
+
+
 def staged(playbook: str) -> list[str]:
     """The scenes in which this playbook cures for good."""
     return [one.id for one in SCENES if one.playbook == playbook and one.lasting]
@@ -185,6 +191,7 @@ def tests(playbook: str) -> str:
     parts = (
         f"`test_{playbook.replace('-', '_')}.py`",
         *(f"demo [{one}]" for one in planted(playbook)),
+        *(f"inside.yaml [{one}]" for one in inside(playbook)),
         *(f"scene [{one}]" for one in staged(playbook)),
     )
     return ", ".join(parts)
