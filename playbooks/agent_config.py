@@ -18,13 +18,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.plan import ByHand, Choices, Cure, FixClass
+from azremedy.guest import DISABLE, ENABLE
+from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Step, View
 from azremedy.playbook import GUEST_READS, Finding, Playbook, Severity, corroborated
 from azremedy.resources import LinuxGuest, Read
 
-from ._cures import singly
-from ._inside import of_linux
+from ._cures import shows, singly
+from ._inside import WRITES, of_linux, run
 
 NO = frozenset({"n", "no", "false", "0"})
 STARTS = frozenset({"enabled", "enabled-runtime", "static", "generated", "alias", "indirect", "unknown"})
@@ -34,15 +36,20 @@ NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """What breaks extensions, or will, and what is only not as advised; each in words."""
+    """
+    What breaks extensions, or will, and what is only not as advised; each in words.
+
+    `start` is systemd's word for a unit that it does not start (`disabled`), None where it starts it.
+    """
 
     faults: tuple[str, ...]
     hints: tuple[str, ...]
+    start: str | None = None
 
 
 def detect(estate: Estate) -> Iterator[Finding[Configured]]:
     for protected, vm, guest in of_linux(estate):
-        found = Configured(tuple(faults(guest)), tuple(hints(guest)))
+        found = Configured(tuple(faults(guest)), tuple(hints(guest)), disabled(guest))
         if not (found.faults or found.hints):
             continue
         severity, failure = (
@@ -64,10 +71,16 @@ def faults(guest: LinuxGuest) -> Iterator[str]:
         yield "there is no /etc/waagent.conf"
     if (guest.configured("Extensions.Enabled") or "y").lower() in NO:
         yield "Extensions.Enabled is off in /etc/waagent.conf"
-    if guest.agent and guest.agent.start.lower() not in STARTS:
+    if guest.agent and disabled(guest):
         yield f"the agent's unit {guest.agent.name} is {guest.agent.start}: it is not started after a restart"
     if not guest.pythons:
         yield "there is no Python interpreter that the extension would find"
+
+
+def disabled(guest: LinuxGuest) -> str | None:
+    """Return how the agent's unit starts, where systemd does not start it."""
+    start = guest.agent.start if guest.agent else None
+    return start if start and start.lower() not in STARTS else None
 
 
 def hints(guest: LinuxGuest) -> Iterator[str]:
@@ -83,26 +96,42 @@ def hints(guest: LinuxGuest) -> Iterator[str]:
 
 
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Tell a person what to change: the values may be meant."""
-    yield from singly(
-        PLAYBOOK.id,
-        findings,
-        choices,
-        lambda finding: (
+    """Have systemd start the agent where that is all that is wrong, and tell a person of the rest: it may be meant."""
+    yield from singly(PLAYBOOK.id, findings, choices, means)
+
+
+def means(finding: Finding[Any]) -> tuple[Step, ...] | str:
+    found: Configured = finding.evidence
+    if (found.start or "").lower() != "disabled" or len(found.faults) > 1:
+        return (
             "set this right in the guest if it is not meant, and restart the agent while no backup runs: "
-            + "; ".join((*finding.evidence.faults, *finding.evidence.hints))
-        ),
+            + "; ".join((*found.faults, *found.hints))
+        )
+    step = run(
+        finding.vm,
+        ENABLE,
+        f"have systemd start the agent of {finding.vm.name} after a restart",
+        before=starts(finding.vm, "disabled"),
+        after=starts(finding.vm, "enabled"),
+        undo=DISABLE.on(finding.vm),
     )
+    return (step,)
+
+
+def starts(vm: ArmId, start: str) -> Expect:
+    return shows(vm, "agent.start", start, View.LINUX_GUEST)
 
 
 PLAYBOOK = Playbook(
     id="agent-config",
     title="The Linux agent's configuration keeps extensions from working",
     causes=("C18", "C3"),
-    fix_class=FixClass.MANUAL,
-    remedy="Set /etc/waagent.conf and the agent's unit right in the guest.",
+    fix_class=FixClass.GUARDED,
+    remedy="Have systemd start the agent; set /etc/waagent.conf right in the guest.",
     needs=GUEST_READS | {Read.GUEST},
     detect=detect,
     about=__doc__ or "",
     plan=plan,
+    plan_needs=frozenset({Read.LOCKS}),
+    writes=WRITES,
 )

@@ -17,7 +17,7 @@ from sandboxed import estate as described
 from sandboxed import vm as machine
 
 from azremedy.arm import Request
-from azremedy.guest import ASIDE_BACK, PROBES, answers, starting, vss_copy
+from azremedy.guest import ASIDE_BACK, DISABLE, ENABLE, PROBES, answers, starting, vss_copy
 from azremedy.plan import FixClass, Irreversible, Step, View
 from azremedy.resources import Service, Setting
 from azremedy.roles import roles
@@ -77,7 +77,13 @@ SQL = Sick(
     flags=("--allow", "guarded", "--vss-copy", "sql1"),
     found_after=True,
 )
-CURABLE = [pytest.param(one, id=one.playbook) for one in (PROVIDER, LEFTOVER, SQL)]
+UNIT = Sick(
+    "agent-config",
+    machine(
+        "web1", os="Linux", guest={"services": {"walinuxagent": {"start": "disabled"}}}, backup=failing(S1)
+    ),
+)
+CURABLE = [pytest.param(one, id=one.playbook) for one in (PROVIDER, LEFTOVER, SQL, UNIT)]
 
 
 @contextmanager
@@ -243,6 +249,27 @@ class TestRefused:
 
 
 class TestPlans:
+    @pytest.mark.parametrize("more", [{}, {"restart": "no"}])
+    def test_the_agents_unit(self, more: Any) -> None:
+        bad = linux(agent=Service("waagent", "active", "disabled"), **more)
+        [step] = cured("agent-config", estate(vm(os="Linux"), item(), bad)).nodes
+
+        assert isinstance(step, Step)
+        assert isinstance(step.undo, Request)
+        assert (step.request.body, step.undo.body) == (ENABLE.body, DISABLE.body)
+        assert [(one.path, one.value) for one in step.after] == [("agent.start", "enabled")]
+
+    def test_a_masked_unit_is_left_to_a_person(self) -> None:
+        bad = linux(agent=Service("waagent", "active", "masked"))
+
+        assert "waagent is masked" in left("agent-config", estate(vm(os="Linux"), item(), bad)).reason
+
+    @pytest.mark.parametrize("start", ["masked", "disabled"])
+    def test_the_agents_unit_beside_another_fault_is_left_to_a_person(self, start: str) -> None:
+        bad = linux(agent=Service("waagent", "active", start), pythons=())
+
+        assert "no Python" in left("agent-config", estate(vm(os="Linux"), item(), bad)).reason
+
     def test_the_providers_service(self) -> None:
         bad = windows(services=(Service("IaasVmProvider", "Stopped", "Disabled"),))
         cure = cured("provider-service", estate(vm(), failed_item(), failed_job(BROKEN), bad))

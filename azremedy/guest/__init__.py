@@ -26,6 +26,8 @@ __all__ = [
     "ASIDE",
     "ASIDE_BACK",
     "COMMANDS",
+    "DISABLE",
+    "ENABLE",
     "KEPT",
     "PROBES",
     "SHIPPED",
@@ -76,7 +78,12 @@ ASIDE: Final = Script("move-stale-aside", "linux", linux.script("move-stale-asid
 ASIDE_BACK: Final = Script("move-stale-back", "linux", linux.script("move-stale-back"))
 """Moves them back."""
 
-SHIPPED: Final = frozenset(script.lines for script in (*PROBES.values(), ASIDE, ASIDE_BACK))
+ENABLE: Final = Script("enable-agent", "linux", linux.script("enable-agent"))
+"""Has systemd start the agent after a restart; the agent itself goes on as it is."""
+DISABLE: Final = Script("disable-agent", "linux", linux.script("disable-agent"))
+"""Takes that back."""
+
+SHIPPED: Final = frozenset(script.lines for script in (*PROBES.values(), ASIDE, ASIDE_BACK, ENABLE, DISABLE))
 """The lines of every script that azremedy ships; those for Windows that set a value come in as many forms as values."""
 
 

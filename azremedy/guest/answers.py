@@ -64,7 +64,9 @@ def answer(out: str, os: str) -> Mapping[str, Json]:
 
 def shown(result: Json, os: str) -> Mapping[str, Json]:
     """
-    Return what a probe told, as expectations name it: `services` by name, each with its `state` and `start`.
+    Return what a probe told, as expectations name it.
+
+    `services` are by name, each with its `state` and `start`; `agent` has these and its `name`.
 
     Raises `ValueError` as `answer` does.
     """
@@ -76,6 +78,9 @@ def shown(result: Json, os: str) -> Mapping[str, Json]:
             for name, one in services.items()
             if isinstance(one, list) and len(one) == 2
         }
+    unit = told.get("agent")
+    if isinstance(unit, list) and len(unit) == 3:
+        told["agent"] = dict(zip(("name", "state", "start"), unit, strict=True))
     return told
 
 
