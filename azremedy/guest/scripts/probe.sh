@@ -1,6 +1,7 @@
 # azremedy's probe for Linux: it reads what the backups of this VM rest on, and changes nothing.
 # Its last line is one JSON object. Every path begins with ${SYSROOT:-}, which is empty in a VM.
 export LC_ALL=C
+PATH="$PATH:${SYSROOT:-}/usr/sbin:${SYSROOT:-}/sbin"
 word() {
   if [ -z "$1" ]; then printf null; return; fi
   printf '"%s"' "$(printf '%s' "$1" | tr -cd '\040-\176' | cut -c1-100 | sed 's/[\\"]/\\&/g')"

@@ -26,6 +26,7 @@ cd /
 umount -l /.old
 ulimit -f 8192
 ulimit -t 20
+ulimit -v 1048576
 # Once more new namespaces: what is mounted read only cannot be mounted otherwise in them.
 exec unshare --user --map-root-user --mount -- \
   env -i PATH=/.guest/bin:/.host/usr/bin:/.host/bin HOME=/root LC_ALL=C sh /.guest/script
