@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +16,7 @@ import pytest
 from applying import header
 from azure.core.rest import HttpRequest
 from building import NOW, vm_id
-from commands import Desk, document, written
+from commands import Desk, command, document, environment, variables, written
 from sandboxed import CALM, Lab, estate, vm
 
 from azremedy import guest as guests
@@ -569,6 +571,28 @@ class TestTheCommand:
         [run] = json.loads(desk("runs", "-o", "json").out)
 
         assert (run["state"], run["writes"], run["openLocks"]) == ("finished", 2, 0)
+
+    def test_a_scan_that_is_killed_while_it_asks_is_found_and_brought_to_its_end(
+        self, desk: Desk, tmp_path: Path
+    ) -> None:
+        desk.sandbox.faults = [Fault(match="GET .*/operations/", kind="slow", seconds=30, times=None)]
+        line = command("scan", "-s", "demo", "--guest", "--now", "--vm", "sql1", "-o", "none")
+        killed = subprocess.Popen(line, env=environment(**variables(desk.sandbox, tmp_path)))
+        folder, end = tmp_path / "state" / "azremedy" / "runs", time.monotonic() + 30
+        while time.monotonic() < end and not any(
+            '"sent"' in one.read_text() for one in folder.glob("*.jsonl")
+        ):
+            time.sleep(0.05)
+        killed.kill()
+        killed.wait()
+        desk.sandbox.faults = []
+
+        [run] = json.loads(desk("runs", "-o", "json").out)
+        assert run["state"] == "unfinished"
+        ended = desk("resume", run["run"])
+        [run] = json.loads(desk("runs", "-o", "json").out)
+        assert (ended.code, run["state"]) == (0, "finished")
+        assert commands(desk.sandbox) == ["sql1"]
 
     def test_asks_nobody_without_the_flag_whatever_the_environment_says(
         self, desk: Desk, tmp_path: Path
