@@ -17,7 +17,7 @@ from sandboxed import estate as described
 from sandboxed import vm as machine
 
 from azremedy.arm import Request
-from azremedy.guest import ASIDE_BACK, DISABLE, ENABLE, PROBES, answers, starting, vss_copy
+from azremedy.guest import ASIDE, ASIDE_BACK, DISABLE, ENABLE, PROBES, answers, starting, vss_copy
 from azremedy.plan import FixClass, Irreversible, Step, View
 from azremedy.resources import Service, Setting
 from azremedy.roles import roles
@@ -239,6 +239,39 @@ class TestRefused:
             assert written(desk.sandbox) == []
         assert ended.code == 2
         assert says in ended.err
+
+    @pytest.mark.parametrize(
+        ("named", "says"),
+        [
+            ("sql1", "--vss-copy sql1 fits a finding that is only info"),
+            ("sql2", "--vss-copy sql2 fits no VM on which SQL Server was found"),
+        ],
+    )
+    def test_a_server_that_is_named_for_nothing_is_told_of(
+        self, tmp_path: Path, named: str, says: str
+    ) -> None:
+        with embedded(
+            tmp_path / "sandbox",
+            estate=described(machine("sql1", guest={"services": {"MSSQLSERVER": {}}})),
+            speed=SPEED,
+        ) as sandbox:
+            ended = Desk(sandbox, tmp_path)(
+                "fix", "-s", "demo", "--guest", "--now", "--allow", "guarded", "--vss-copy", named
+            )
+
+        assert says in ended.err
+        assert ended.code == 0
+
+    def test_a_dry_run_shows_the_script_as_it_is_run(self, tmp_path: Path) -> None:
+        with at(tmp_path, LEFTOVER) as desk:
+            ended = desk(
+                "fix", "-s", "demo", "--guest", "--now", "--playbook", LEFTOVER.playbook, *LEFTOVER.flags
+            )
+        lines = [line.strip() for line in ended.out.splitlines()]
+
+        assert "with this script:" in lines
+        assert set(ASIDE.lines[1:3]) <= set(lines)
+        assert cures(desk) == []
 
     def test_without_admission_nothing_inside_is_touched(self, tmp_path: Path) -> None:
         with at(tmp_path, PROVIDER) as desk:

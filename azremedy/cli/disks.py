@@ -1,4 +1,4 @@
-"""Disks that a user names by VM and LUN, and whether the names fit what was found."""
+"""Disks that a user names by VM and LUN, and whether these and the SQL servers named fit what was found."""
 
 from __future__ import annotations
 
@@ -72,6 +72,18 @@ def unfitting(choices: Choices, scan: Scan, severity: Severity) -> Iterator[str]
                 yield f"{flag} {vm}:{lun} fits no disk that is found to be {wrong}: nothing is done for it"
             elif worst < severity:
                 yield f"{flag} {vm}:{lun} fits a finding that is only {worst}: nothing is done for it"
+    yield from unfitting_servers(choices, scan, severity)
+
+
+def unfitting_servers(choices: Choices, scan: Scan, severity: Severity) -> Iterator[str]:
+    """Yield a sentence for each VM that is named for the key of SQL Server and of which the plan has no finding."""
+    found = [one.finding for one in scan.diagnoses if one.playbook.id == "sql-vss"]
+    for vm in sorted(choices.vss_copy):
+        worst = max((one.severity for one in found if vm in {one.vm.key, one.vm.name.lower()}), default=None)
+        if worst is None:
+            yield f"--vss-copy {vm} fits no VM on which SQL Server was found: nothing is done for it"
+        elif worst < severity:
+            yield f"--vss-copy {vm} fits a finding that is only {worst}: nothing is done for it"
 
 
 def fits(disk: Disk, finding: Finding[object]) -> bool:

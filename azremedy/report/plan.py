@@ -162,12 +162,21 @@ def changes(one: Step) -> Iterator[Text]:
         elif not (own and before.test is Test.ABSENT and (whole or not before.path)):
             yield Text(f"  only while {shown(before, one.request.id)}", "dim")
     if one.request.method == "POST":
-        yield from (Text(plain(f"  with {path}: {value}")) for path, value in body.items())
+        yield from (line for path, value in body.items() for line in told(path, value))
     else:
         yield from (Text(plain(f"+ {path}: {value}"), "green") for path, value in body.items())
     for after in one.after:
         if after not in stays and (body.get(after.path) != after.value or after.test is not Test.EQUALS):
             yield Text(f"+ {shown(after, one.request.id)}", "green")
+
+
+def told(path: str, value: Json) -> Iterator[Text]:
+    """Yield what a POST sends at a path; a script line by line, as it is run."""
+    if path != "script" or not isinstance(value, list | tuple):
+        yield Text(plain(f"  with {path}: {value}"))
+        return
+    yield Text("  with this script:")
+    yield from (Text(plain(f"    {line}")) for line in value)
 
 
 def shown(expect: Expect, own: ArmId) -> str:
