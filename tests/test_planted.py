@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import azremedy, variables
 from staging import SPEED
 
+from azremedy.arm import ArmId
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
 from azremedy.playbook import Severity, load
 from azremedy.resources import Read
@@ -19,7 +22,8 @@ from azremedy.scan import Scan
 from azremedy.session import Session
 
 EXAMPLES = Path(__file__).parents[1] / "examples" / "estates"
-SHIPPED: tuple[str | Path, ...] = ("demo", EXAMPLES / "control-plane.yaml", EXAMPLES / "healthy.yaml")
+CONTROL_PLANE = EXAMPLES / "control-plane.yaml"
+SHIPPED: tuple[str | Path, ...] = ("demo", CONTROL_PLANE, EXAMPLES / "healthy.yaml")
 
 
 ASKED = {
@@ -58,8 +62,26 @@ def test_what_is_planted_is_found_and_nothing_else(estate: str | Path, deep: boo
     assert (scan.unexplained, scan.unread, scan.not_evaluated) == ((), (), ())
 
 
+def test_a_dry_run_says_of_each_what_is_done_or_who_has_to(tmp_path: Path) -> None:
+    with embedded(tmp_path, estate=CONTROL_PLANE, speed=SPEED) as sandbox:
+        ended = azremedy(
+            "fix", "--dry-run", "-s", "control-plane", "--allow", "guarded", "-o", "json",
+            **variables(sandbox, tmp_path / "home"),
+        )  # fmt: skip
+    plan = json.loads(ended.out)
+    cured = {
+        (ArmId(vm).name, one) for group in plan["groups"] for vm in group["vms"] for one in group["playbooks"]
+    }
+    left = {(ArmId(one["vm"]).name, one["playbook"]) for one in plan["byHand"]}
+    light = {("image1", "extension-operations"), ("wander1", "unprotected-vm")}
+
+    assert ended.code == 0
+    assert cured == {("edge1", "extension-operations"), ("hung1", "backup-in-progress")}
+    assert cured | left == expected(CONTROL_PLANE) - light
+
+
 def test_asks_what_few_need_for_those_few_only(tmp_path: Path) -> None:
-    calls = scanned(EXAMPLES / "control-plane.yaml", tmp_path).calls
+    calls = scanned(CONTROL_PLANE, tmp_path).calls
 
     assert {read: calls.get(read, 0) for read in ASKED} == ASKED
 

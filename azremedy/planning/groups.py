@@ -57,18 +57,23 @@ def identity(cures: Iterable[Cure], nodes: Sequence[Node]) -> str:
 
 def joined(nodes: Iterable[Node], bracket_size: int) -> tuple[Node, ...]:
     """Return these nodes with equal steps once, and one bracket for each lock as long as its VMs are few enough."""
-    made: list[Node] = []
+    made: list[tuple[Node, frozenset[str]]] = []
+    held: set[str] = set()
     for node in nodes:
-        if isinstance(node, Step) and same(node) in map(same, sure(made)):
+        names = frozenset(map(same, sure([node])))
+        if isinstance(node, Step) and names <= held:
             continue
-        made = [one for one in made if not isinstance(one, Step) or same(one) not in map(same, sure([node]))]
-        for number, there in enumerate(made):
+        if not names.isdisjoint(held):
+            made = [one for one in made if not isinstance(one[0], Step) or one[1].isdisjoint(names)]
+        for number, (there, _) in enumerate(made if not isinstance(node, Step) else ()):
             if (both := one_of(there, node, bracket_size)) is not None:
-                made[number] = both
+                made[number] = both, frozenset(map(same, sure([both])))
+                held = set().union(*(known for _, known in made))
                 break
         else:
-            made.append(node)
-    return tuple(made)
+            made.append((node, names))
+            held |= names
+    return tuple(node for node, _ in made)
 
 
 def sure(nodes: Iterable[Node]) -> Iterator[Step]:
