@@ -73,20 +73,20 @@ def moved(
     new = rehoming.replacing(estate, locks)
     nodes = (
         *(lay(lock) for lock in new),
-        *(gone(lock, new) for lock in locks),
+        *(gone(lock, (*new, *rehoming.relied_on(estate, locks))) for lock in locks),
         *backups(estate, locks, [one for one, _ in members], choices),
     )
     of_some = [finding for _, of_vm in members for finding in of_vm]
     return replace(cure(playbook, of_some, *nodes), guards=rehoming.simulated(estate, locks, new))
 
 
-def gone(lock: Lock, new: tuple[Lock, ...]) -> Step:
-    """Return the step that deletes an old lock, only while each lock that takes its place is there."""
+def gone(lock: Lock, instead: tuple[Lock, ...]) -> Step:
+    """Return the step that deletes an old lock, only while each lock is there that guards instead."""
     step = lift(lock)
     return replace(
         step,
         summary=f"delete the {lock.level} lock '{lock.id.name}' on {place(lock.scope)} for good",
-        before=(*step.before, *(shows(one.id, "properties.level", one.level) for one in new)),
+        before=(*step.before, *(shows(one.id, "properties.level", one.level) for one in instead)),
     )
 
 

@@ -67,6 +67,12 @@ def replacing(estate: Estate, locks: tuple[Lock, ...]) -> tuple[Lock, ...]:
     )
 
 
+def relied_on(estate: Estate, locks: tuple[Lock, ...]) -> tuple[Lock, ...]:
+    """Return the locks that guard already what would otherwise need one: they have to be there when these go."""
+    held = (staying(estate, target, locks) for target in guarded(estate, locks))
+    return tuple(dict.fromkeys(some[0] for some in held if some))
+
+
 def simulated(estate: Estate, locks: tuple[Lock, ...], new: tuple[Lock, ...]) -> tuple[Guarded, ...]:
     """Return what is guarded before and after, thing by thing: what is meant to be, and the points that are pruned."""
     pruned = (held.id for one in under(estate, locks) for held in points.service_collections(estate, one))

@@ -140,6 +140,13 @@ def test_places_no_lock_where_another_one_guards_already(
     assert placed(cured(ID, estate(vm(), *sick, *already), MOVING)) == list(new)
 
 
+def test_relies_on_a_lock_that_is_there_only_as_long_as_it_is() -> None:
+    there = lock("prod", name="production")
+    [deletion] = of(cured(ID, estate(vm(), *sick, there), MOVING), "DELETE")
+
+    assert (there.id, "CanNotDelete") in {(one.target, one.value) for one in deletion.before}
+
+
 def test_shows_what_is_guarded_before_and_after() -> None:
     made = cured(ID, estate(vm(), *sick, lock(disk_id("sql1-os"), "ReadOnly", "own")), MOVING)
 
