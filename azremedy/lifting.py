@@ -20,6 +20,15 @@ writes may need them (`azremedy.playbook.Playbook.fix_permissions`).
 """
 
 
+KINDS: Final = {
+    "restorepointcollections": "collection",
+    "virtualmachines": "VM",
+    "disks": "disk",
+    "networkinterfaces": "NIC",
+}
+"""What resources that carry locks are called, by the last word of their type."""
+
+
 def lift(lock: Lock) -> Step:
     """Return the step that lifts a lock that has no owners; its way back is the very lock that was there."""
     held = {"level": lock.level, "notes": lock.notes, "owners": None}
@@ -61,6 +70,5 @@ def widest_first(lock: Lock) -> tuple[int, bool, str]:
 def place(scope: ArmId) -> str:
     """Return what a lock stands on, in words."""
     if scope.type:
-        kind = "collection" if scope.type.endswith("/restorepointcollections") else "resource"
-        return f"{kind} {scope.name}"
+        return f"{KINDS.get(scope.type.rpartition('/')[2], 'resource')} {scope.name}"
     return f"group {scope.name}" if scope.group else "the whole subscription"

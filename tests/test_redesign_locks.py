@@ -351,7 +351,8 @@ def test_a_dry_run_shows_what_is_guarded_before_and_after(signed_in: dict[str, A
 
     assert "what the locks guard, before and after:" in shown
     assert "no lock -> CanNotDelete: VM sql1, disk " in shown
-    assert "CanNotDelete -> no lock: points AzureBackup_sql1_" in shown
+    assert "CanNotDelete -> no lock: collection AzureBackup_sql1_" in shown
+    assert "only while Keep It on VM sql1 shows properties.level: CanNotDelete" in " ".join(shown.split())
     [group] = plan["groups"]
     assert [one["after"] for one in group["guards"]] == ["CanNotDelete"] * 3 + [None]
     assert plan["choices"]["redesignLocks"] is True

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from azremedy.arm import ArmId, Json, Request
+from azremedy.lifting import place
 from azremedy.plan import (
     INSIDE,
     Bracket,
@@ -38,6 +39,7 @@ from azremedy.resources import Unread
 
 COLORS = {FixClass.SAFE: "green", FixClass.GUARDED: "yellow", FixClass.DESTRUCTIVE: "bold red"}
 INDENT = 2
+LOCK = "microsoft.authorization/locks"
 GUARDING = "what the locks guard, before and after:"
 SHOWN = 12
 """How many guarded things a line names before it counts the rest."""
@@ -98,20 +100,10 @@ def guarding(held: Iterable[Guarded]) -> Iterator[tuple[str, bool]]:
     found: dict[tuple[str, str], list[str]] = {}
     for one in held:
         change = one.before or "no lock", one.after or "no lock"
-        found.setdefault(change, []).append(f"{kind(one.resource)} {one.resource.name}")
+        found.setdefault(change, []).append(place(one.resource))
     for (before, after), things in found.items():
         more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
         yield f"{before} -> {after}: {', '.join(things[:SHOWN])}{more}", after != "no lock"
-
-
-def kind(resource: ArmId) -> str:
-    """Return what a resource is, in a word."""
-    if not resource.type:
-        return "group" if resource.group else "subscription"
-    last = resource.type.rpartition("/")[2]
-    return {"virtualmachines": "VM", "networkinterfaces": "NIC", "restorepointcollections": "points"}.get(
-        last, last.removesuffix("s")
-    )
 
 
 def afterwards(group: Group) -> Iterator[Text]:
@@ -181,8 +173,11 @@ def told(path: str, value: Json) -> Iterator[Text]:
 
 def shown(expect: Expect, own: ArmId) -> str:
     """Return what is expected of a step's own resource, or with its name of another one."""
-    said = condition(expect)
-    return said if expect.target == own else f"{plain(expect.target.name)} shows {said}"
+    said, target = condition(expect), expect.target
+    if target == own:
+        return said
+    on = f" on {place(target.scope)}" if target.type == LOCK else ""
+    return f"{plain(f'{target.name}{on}')} shows {said}"
 
 
 def condition(expect: Expect) -> str:
