@@ -322,6 +322,16 @@ def test_a_new_lock_that_vanished_keeps_the_old_one(stage: Stage) -> None:
     assert locks(stage.at_rest()) == locks(stage.before)
 
 
+def test_a_rollback_places_the_old_lock_before_it_takes_a_new_one_away(stage: Stage) -> None:
+    with stage.session.writer() as writer:
+        stage.carry_out(writer)
+    stage.sandbox.clear()
+    stage.roll_back()
+
+    assert [one.method for one in written(stage.sandbox.requests)] == ["PUT", "DELETE", "DELETE", "DELETE"]
+    assert locks(stage.at_rest()) == locks(stage.before)
+
+
 def test_a_rollback_that_cannot_place_the_old_lock_takes_no_new_one_away(stage: Stage) -> None:
     with stage.session.writer() as writer:
         stage.carry_out(writer)
