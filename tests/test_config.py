@@ -27,7 +27,7 @@ from commands import Ended, azremedy_in, environment, keep
 
 from azremedy.cli import COMMANDS, config
 from azremedy.cli import azremedy as root
-from azremedy.cli.project import FREE, ORDERED, REFUSED, WITHIN, check
+from azremedy.cli.project import FREE, NARROWING, ORDERED, REFUSED, WITHIN, check
 from azremedy.errors import AzremedyError
 
 ROOT = Path(__file__).parents[1]
@@ -209,8 +209,8 @@ class TestMistakes:
             ('[scan]\nfail-on = "severe"', "fail-on: 'severe' is not one of 'info', 'suspected', 'corroborated', 'blocking', 'never'."),
             ("fail-on = 3", "fail-on is a text in quotes, and not 3."),
             ("deep = 'yes'", "deep is true or false, and not 'yes'."),
-            ("vm = 'sql1'", "vm is a list of texts, such as ['one', 'two'], and not 'sql1'."),
-            ("vm = [1]", "vm is a list of texts, such as ['one', 'two'], and not [1]."),
+            ("report = 'sql1'", "report is a list of texts, such as ['one', 'two'], and not 'sql1'."),
+            ("report = [1]", "report is a list of texts, such as ['one', 'two'], and not [1]."),
             ("lookback = '7 days'", "lookback: '7 days' is no duration such as 7d, 36h, 10m or 90s."),
             ("report = ['pdf=x']", "report: 'pdf' is no format"),
             ("scan = true", "there is no option 'scan'."),
@@ -319,6 +319,44 @@ class TestAProjectFile:
         assert ended.code != 0
         assert ("a project file" in ended.err) is not accepted, ended.err
 
+    @pytest.mark.parametrize("command", ["scan", "gate"])
+    @pytest.mark.parametrize("place_of", ["", "[{command}]\n"], ids=["at the top", "in the table"])
+    @pytest.mark.parametrize(
+        "text", ["vm = ['kiosk1']", "resource-group = ['shop']", "subscription = ['other']"]
+    )
+    def test_narrows_nothing_that_a_verdict_speaks_of(
+        self, place: Place, command: str, place_of: str, text: str
+    ) -> None:
+        key = text.partition(" ")[0]
+        file = place.says(place_of.format(command=command) + text)
+        ended = place.run(command, "--estate", place.estate)
+
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err == (
+            f"azremedy: {file}: a project file cannot set {key} for {command}: what is left out is not found; "
+            f"give --{key} on the command line, or set it in the environment or in your own file.\n"
+        )
+
+    @pytest.mark.parametrize("text", ["vault = ['typo']", "policy = ['typo']", "before-backup = '1m'"])
+    def test_narrows_a_gate_to_no_vault_policy_or_hour(self, place: Place, text: str) -> None:
+        file = place.says(f"[gate]\n{text}")
+        ended = place.run("gate", "--estate", place.estate)
+
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith(f"azremedy: {file}: a project file cannot set {text.partition(' ')[0]}: ")
+
+    def test_narrows_what_is_written_and_what_is_diagnosed(self, place: Place) -> None:
+        place.says("vm = ['sql1']")
+
+        assert "The plan nowhere cannot be read" in place.run("fix", "--apply", "--plan", "nowhere").err
+        assert place.run("diagnose", "--estate", place.estate, "--allow-partial").code == 0
+
+    @posix
+    def test_what_narrows_may_stand_in_a_users_file(self, place: Place) -> None:
+        place.user_says("vm = ['sql1']\nfail-on = 'info'")
+
+        assert place.scan().code == 1
+
     @pytest.mark.parametrize("key", ["cloud", "tenant", "journal", "estate", "plan", "state", "playbook"])
     def test_cannot_name_where_secrets_go_or_what_is_judged(self, place: Place, key: str) -> None:
         option = flags()[key]
@@ -352,13 +390,13 @@ class TestAProjectFile:
         )  # fmt: skip
 
     def test_every_flag_has_its_place_in_one_table(self) -> None:
-        placed = [*ORDERED, *REFUSED, *WITHIN, *FREE]
+        placed = [*ORDERED, *REFUSED, *NARROWING, *WITHIN, *FREE]
 
         assert sorted(placed) == sorted(flags())
 
     def test_a_flag_that_is_in_no_table_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(AzremedyError, match="it may loosen safety"):
-            check(tmp_path / "azremedy.toml", "brand-new", 2, 1)
+            check(tmp_path / "azremedy.toml", "scan", "brand-new", 2, 1)
 
 
 class TestWhatWasRead:
@@ -394,7 +432,8 @@ class TestTheDocuments:
         place.says(text)
 
         assert {"scan", "fix"} <= set(tomllib.loads(text))
-        assert "No VM is in a resource group 'shop'" in place.scan().err
+        assert place.scan().code == 1
+        assert sorted(one.name for one in place.project.glob("scan.*")) == ["scan.csv", "scan.json"]
         assert "The plan nowhere cannot be read" in place.run("fix", "--apply", "--plan", "nowhere").err
 
     def test_the_table_of_flags_is_what_the_commands_say(self) -> None:
@@ -417,6 +456,8 @@ def row(key: str, option: click.Option) -> str:
     """The line of a flag in the table of the document."""
     if key in ORDERED:
         said = f"{ORDERED[key].tighter}: {ORDERED[key].why}"
+    elif key in NARROWING:
+        said = f"not for `scan` and `gate`: {NARROWING[key]}"
     elif key in WITHIN:
         said = "a file in its folder or below it"
     else:

@@ -144,7 +144,7 @@ def settings(command: click.Command, table: str, files: Sequence[File]) -> dict[
             if file.project:
                 from azremedy.cli.project import check  # noqa: PLC0415 - only a project's file is held to it
 
-                check(file.path, key, given, held)
+                check(file.path, table, key, given, held)
             held, values[option.name or key] = given, written[key]
     return values
 

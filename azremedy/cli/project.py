@@ -93,31 +93,54 @@ REFUSED = {
     "baseline": "what it knows would stop no pipeline",
     "plan": "what is applied is named on the command line",
     "playbook": "leaving causes out would hide them",
+    "vault": "what is left out is not found",
+    "policy": "what is left out is not found",
+    "before-backup": "what is left out is not found",
     "power": "it admits writes to VMs",
     "resume-protection": "it admits writes to protected items",
     "state": "it names a folder that `azremedy sandbox reset` deletes from",
 }
 """Options that a project file may not name at all, and why."""
 
+JUDGING = ("scan", "gate")
+"""Commands whose exit code speaks of everything that they were asked about."""
+
+NARROWING = {
+    "subscription": "what is left out is not found",
+    "resource-group": "what is left out is not found",
+    "vm": "what is left out is not found",
+}
+"""Options that a project file may not name for `scan` and `gate`; elsewhere they narrow what is written or shown."""
+
 WITHIN = ("report", "save", "save-estate", "checkpoint", "suppressions", "write", "write-baseline")
 """Options that name files: they lie in the project file's folder or below it."""
 
 FREE = (
-    "subscription", "resource-group", "vm", "vault", "policy", "before-backup", "for", "item", "job", "annotate", "show-suppressed", "output", "query", "as", "color", "quiet", "verbose", "debug",
-    "port", "vms", "subscriptions", "seed", "speed", "in-flight",
+    "for", "item", "job", "annotate", "show-suppressed", "output", "query", "as", "color", "quiet", "verbose",
+    "debug", "port", "vms", "subscriptions", "seed", "speed", "in-flight",
 )  # fmt: skip
-"""Options that have to do with whom the project is about and what it looks like, not with safety."""
+"""Options that have to do with what is shown, not with safety."""
 
 
-def check(file: Path, key: str, value: Any, without: Any) -> None:
-    """Raise `AzremedyError` for what a project file may not say; `without` is what holds without it."""
+def check(file: Path, command: str, key: str, value: Any, without: Any) -> None:
+    """Raise `AzremedyError` for what a project file may not say for a command; `without` is what holds without it."""
     if key in ORDERED:
         check_order(file, key, value, without)
     elif key in WITHIN:
         check_place(file, key, value)
+    elif key in NARROWING:
+        check_command(file, command, key)
     elif key not in FREE:
         why = REFUSED.get(key, "it may loosen safety")
         raise AzremedyError(f"{file}: a project file cannot set {key}: {why}.")
+
+
+def check_command(file: Path, command: str, key: str) -> None:
+    if command in JUDGING:
+        raise AzremedyError(
+            f"{file}: a project file cannot set {key} for {command}: {NARROWING[key]}; "
+            f"give --{key} on the command line, or set it in the environment or in your own file."
+        )
 
 
 def check_order(file: Path, key: str, value: Any, without: Any) -> None:
