@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from building import (
     SERVICE_GROUP,
+    VAULT,
     collection,
     estate,
     failed_item,
@@ -25,9 +26,10 @@ from building import (
 from commands import Ended, azremedy, keep
 from jsonschema import Draft202012Validator
 
+from azremedy.arm import ArmId
 from azremedy.estate import Estate
 from azremedy.report.schema import schema
-from azremedy.resources import Schedule
+from azremedy.resources import Read, Schedule, Unread
 from azremedy.sandbox import Sandbox, embedded
 
 BLIND = Path(__file__).parents[1] / "examples" / "estates" / "no-rights-on-a-vault.yaml"
@@ -41,6 +43,7 @@ sick = estate(
     lock(SERVICE_GROUP),
 )
 well = estate(vm(), item())
+OTHER_VAULT = ArmId(f"{VAULT.text.removesuffix('1')}2")
 LOCKS = ("--playbook", "restore-point-lock")
 CLOSED = "azremedy: the gate is closed: 1 finding at or above corroborated on 1 VM\n"
 OPEN = "azremedy: the gate is open: nothing at or above corroborated was found\n"
@@ -103,6 +106,43 @@ def test_is_not_open_where_something_was_not_read_and_names_the_missing_right(tm
     assert "a right is missing: Microsoft.RecoveryServices/vaults/" in ended.err
     assert "Reader and Backup Reader" in ended.err
     assert accepted.code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--vault", "vaultt1"), "No VM is backed up in a vault 'vaultt1'. Did you mean 'vault1'?"),
+        (("--policy", "dayly"), "No VM is backed up by a policy 'dayly'. Did you mean 'daily'?"),
+        (
+            ("--vault", "vault2", "--vm", "sql1"),
+            "None of the VMs selected is backed up in the vaults and by the policies named.",
+        ),
+    ],
+)
+def test_is_not_open_for_a_vault_or_policy_that_is_mistyped(
+    arguments: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    here = replace(item(), policy=policy_id("daily"))
+    read = estate(vm(), vm("web1"), here, item("web1", vault=OTHER_VAULT), policy())
+    ended = gate(read, tmp_path, *arguments)
+
+    assert (ended.code, ended.out, ended.err) == (2, "", f"azremedy: {said}\n")
+
+
+@pytest.mark.parametrize("flag", ["--vault", "--policy"])
+def test_is_not_open_for_a_vault_or_policy_that_azure_does_not_have(sandbox: Sandbox, flag: str) -> None:
+    ended = on_sandbox(sandbox, "gate", flag, "nope")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "No VM is backed up" in ended.err
+
+
+def test_what_was_not_read_may_be_the_vault_that_is_named(tmp_path: Path) -> None:
+    read = estate(vm(), item(), unread=(Unread(Read.ITEMS, OTHER_VAULT, "refused", 403, "x"),))
+
+    assert gate(read, tmp_path, "--vault", "vault2").code == 3
+    assert gate(read, tmp_path, "--policy", "unheard-of").code == 3
+    assert gate(read, tmp_path, "--vault", "vault3", "--allow-partial").code == 2
 
 
 def test_an_estate_that_is_too_old_tells_nothing(tmp_path: Path) -> None:

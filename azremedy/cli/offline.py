@@ -36,6 +36,7 @@ def offline(flags: Flags, file: Path, playbooks: Sequence[Playbook[Any]] | None)
     seen = Seen()
     seen.add(estate)
     seen.check(flags.vm, flags.resource_group)
+    seen.check_backups(flags.selection, flags.vault, flags.policy)
     whole = with_gaps(estate, known)
     scan = evaluate(
         whole, known, selection=flags.selection, suppressions=flags.accepted, whole=playbooks is None

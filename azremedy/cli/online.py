@@ -80,8 +80,10 @@ def online(
                 gc.collect()
     if done and not failed:
         done.delete()
-    looking.seen.certain = looking.seen.certain and not failed
+    if failed:
+        looking.seen.missed()
     looking.seen.check(flags.vm, flags.resource_group)
+    looking.seen.check_backups(flags.selection, flags.vault, flags.policy)
     return tuple(scans[one.id] for one in found if one.id in scans), tuple(failed)
 
 
@@ -109,7 +111,7 @@ class Looking:
         with self.lock:
             if flags.mask:
                 flags.mask.learn(estate)
-            if flags.vm or flags.resource_group:
+            if flags.vm or flags.resource_group or flags.vault or flags.policy:
                 self.seen.add(estate)
         if flags.save_estate:
             save(flags.save_estate, saved.dump(estate))

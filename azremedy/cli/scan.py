@@ -331,8 +331,9 @@ def found(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Result:
     """Read a file or Azure, and judge it."""
     if flags.mask:
         flags.mask.names(
-            subscription=flags.subscription, group=flags.resource_group, vm=flags.vm, tenant=(flags.tenant,)
-        )
+            subscription=flags.subscription, group=flags.resource_group, vm=flags.vm, tenant=(flags.tenant,),
+            vault=flags.vault, policy=flags.policy,
+        )  # fmt: skip
     if flags.estate is not None:
         from azremedy.cli.offline import offline  # noqa: PLC0415 - decoding is loaded when something is decoded
 
