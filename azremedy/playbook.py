@@ -41,7 +41,8 @@ class Finding(Generic[E]):
     One cause at one VM, with the evidence for it.
 
     `resource` is what carries the cause (a lock, an NSG, a disk, the VM itself). `failure` is the failed backup
-    that bears it out. `manual` says why this one is for a person even though the playbook can cure others.
+    that bears it out. `manual` says why this one is for a person even though the playbook can cure others. `cause` is the
+    one that it is, where the playbook sees several and this finding is of none of the others.
     """
 
     vm: ArmId
@@ -51,6 +52,7 @@ class Finding(Generic[E]):
     evidence: E
     failure: Failure | None = None
     manual: str | None = None
+    cause: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

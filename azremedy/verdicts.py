@@ -16,8 +16,10 @@ from typing import Any, Protocol
 
 from azremedy import facts
 from azremedy.causes import Cause, causes, covers, unfolded
+from azremedy.estate import Protected
 from azremedy.facts import Subject
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
+from azremedy.resources import Read
 from azremedy.resources.reads import RIGHTS
 from azremedy.symptoms import Symptom
 
@@ -82,7 +84,7 @@ def beside(listed: Iterable[str], said: Said) -> Iterator[str]:
     """Yield the causes that no document lists for the failure, and that break backups of the VM all the same."""
     covered = set(listed)
     for one in said.found:
-        ids = tuple(unfolded(one.playbook.causes))
+        ids = (one.finding.cause,) if one.finding.cause else tuple(unfolded(one.playbook.causes))
         if one.finding.severity >= Severity.CORROBORATED and ids and not covered & set(ids):
             fitting = (id_ for id_ in ids if elsewhere(causes()[id_], said) is None)
             covered.add(first := next(fitting, ids[0]))
@@ -95,7 +97,7 @@ def of_cause(cause: Cause, said: Said, *, listed: bool) -> Judged:
     ids = tuple(seeing)
     if other := elsewhere(cause, said):
         return Judged(cause, Verdict.NOT, listed, ids, (other,))
-    found = [one for one in said.found if one.playbook.id in seeing]
+    found = [one for one in said.found if one.playbook.id in seeing and tells_of(one, cause)]
     if borne_out := [one for one in found if one.finding.severity >= Severity.CORROBORATED]:
         return Judged(cause, Verdict.CAUSE, listed, ids, messages(borne_out))
     seen = tuple(facts.shown(said.subject, cause.looks_at))
@@ -109,6 +111,11 @@ def of_cause(cause: Cause, said: Said, *, listed: bool) -> Judged:
     harmless = tuple(f"{one} (no effect of it is known)" for one in messages(found))
     nothing = (f"{' and '.join(ids)} found nothing",)
     return Judged(cause, Verdict.NOT, listed, ids, (*harmless, *seen) or nothing)
+
+
+def tells_of(one: Diagnosed, cause: Cause) -> bool:
+    """Whether a finding is of this cause: of several that its playbook sees it may name the one that it is."""
+    return one.finding.cause in (None, cause.id)
 
 
 def elsewhere(cause: Cause, said: Said) -> str | None:
@@ -132,12 +139,21 @@ def open_questions(cause: Cause, seeing: Mapping[str, Playbook[Any]], said: Said
     unread = said.subject.estate.unread
     for id_, playbook in seeing.items():
         missing = playbook.needs - said.subject.estate.reads
-        if missing:
+        if missing == {Read.GUEST}:
+            yield f"--guest, which asks inside the VM ({id_})"
+        elif missing:
             yield f"{cause.tells} ({id_}: not read were {', '.join(sorted(missing))})"
         elif any(gap.playbook == id_ for gap in said.gaps):
             refused = {gap.read for gap in unread if gap.status == 403} & playbook.needs
             rights = ", ".join(sorted({RIGHTS[read] for read in refused}))
             yield f"the right {rights}" if rights else cause.tells
+        elif playbook.inside and protected and off(protected):
+            yield f"asking inside the VM once it runs ({id_})"
+
+
+def off(one: Protected) -> bool:
+    """Whether a VM could not be asked because it does not run, though its backups may need what is inside."""
+    return one.power not in ("running", None) and not one.crash_consistent
 
 
 def messages(found: Iterable[Diagnosed]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from azremedy.arm import ArmId
-from azremedy.estate import Estate
+from azremedy.estate import Estate, Failure
 from azremedy.guest import DISABLE, ENABLE
 from azremedy.plan import ByHand, Choices, Cure, Expect, FixClass, Step, View
 from azremedy.playbook import GUEST_READS, Finding, Playbook, Severity, corroborated
@@ -62,17 +62,30 @@ def detect(estate: Estate) -> Iterator[Finding[Configured]]:
             severity=severity,
             evidence=found,
             failure=failure,
+            cause=which(guest, failure),
         )
+
+
+def which(guest: LinuxGuest, failure: Failure | None) -> str | None:
+    """Return the cause that a failed backup bears out: the settings, where the documents name them for it, or the unit."""
+    if failure is None:
+        return None
+    return "C18" if failure.lists("C18") and any(settings(guest)) else "C3"
 
 
 def faults(guest: LinuxGuest) -> Iterator[str]:
     """Yield what keeps extensions from working, now or after a restart."""
+    yield from settings(guest)
+    if guest.agent and disabled(guest):
+        yield f"the agent's unit {guest.agent.name} is {guest.agent.start}: it is not started after a restart"
+
+
+def settings(guest: LinuxGuest) -> Iterator[str]:
+    """Yield what keeps extensions from working now."""
     if guest.config is None:
         yield "there is no /etc/waagent.conf"
     if (guest.configured("Extensions.Enabled") or "y").lower() in NO:
         yield "Extensions.Enabled is off in /etc/waagent.conf"
-    if guest.agent and disabled(guest):
-        yield f"the agent's unit {guest.agent.name} is {guest.agent.start}: it is not started after a restart"
     if not guest.pythons:
         yield "there is no Python interpreter that the extension would find"
 

@@ -6,8 +6,8 @@ static address belongs on the network interface in Azure, where DHCP hands it ou
 takes this way to the extension away.
 
 With several addresses on one adapter Azure asks for a static configuration in the guest, so such an adapter is silent; so
-is a guest of which another connected adapter has DHCP. Of Linux nothing is said: what its leases tell differs from one
-distribution to the next.
+is a guest of which another connected adapter has DHCP. A Linux guest that holds a lease is silent, too; of one that holds
+none nothing is said: where leases lie differs from one distribution to the next.
 
 It is changed by a person: a wrong step cuts the VM off from its network, and on a cluster more than the VM.
 
@@ -26,7 +26,7 @@ from azremedy.playbook import GUEST_READS, Finding, NotEvaluated, Playbook, corr
 from azremedy.resources import Adapter, Read
 
 from ._cures import singly
-from ._inside import of_windows
+from ._inside import of_linux, of_windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,9 @@ def detect(estate: Estate) -> Iterator[Finding[Typed] | NotEvaluated]:
             evidence=Typed(guest.adapters),
             failure=failure,
         )
+    for _, vm, told in of_linux(estate):
+        if not told.leases:
+            yield NotEvaluated(PLAYBOOK.id, vm.id, "no lease of DHCP lies where Linux commonly keeps it")
 
 
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:

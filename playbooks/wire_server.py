@@ -54,6 +54,7 @@ def detect(estate: Estate) -> Iterator[Finding[Unreached] | NotEvaluated]:
             severity=severity,
             evidence=Unreached(vm.os, blocked, tuple(port.number for port in guest.ports if port.reached)),
             failure=failure,
+            cause="C1w" if failure is None or failure.lists("C1w") else "C1",
         )
 
 

@@ -43,6 +43,9 @@ class Flags:
     output: str
     color: str
     debug: bool
+    guest: bool = False
+    """Whether to ask inside the VM."""
+    now: bool = False
 
     @property
     def selection(self) -> Selection:
@@ -59,6 +62,18 @@ class Flags:
 @click.command(params=[one for one in scan.params if one.name in READING])
 @option("--item", metavar="ID", help="The VM of this protected item, by id.")
 @option("--job", metavar="ID", help="The VM of this failed backup job, by id, and this failure of it.")
+@option(
+    "--guest",
+    is_flag=True,
+    environment=False,
+    help="Ask inside the VM too, through Run Command: a script that only reads. Kept in a journal.",
+)
+@option(
+    "--now",
+    is_flag=True,
+    environment=False,
+    help="With --guest: ask although a backup of the VM is due; never while one runs.",
+)
 @option(
     "--output",
     "-o",
@@ -77,6 +92,9 @@ def diagnose(ctx: click.Context, /, **given: Any) -> Exit:
     The VM is named with --vm (and --resource-group, where two share a name), or by its protected item or a failed job. Each
     cause is the cause, is not, or cannot be told from here, with the evidence and with what would tell. Then comes the
     cure that 'azremedy fix' would write, and what is left to a person. Nothing is changed in Azure.
+
+    With --guest the VM is asked from inside where it runs and its agent is ready, by one script that changes nothing: what
+    Azure does not show gets a verdict, too.
     """
     flags = Flags(**given, debug=ctx.obj["debug"])
     refuse_contradictions(ctx, flags)
@@ -105,6 +123,8 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     ways = [*flags.vm, *filter(None, (flags.item, flags.job))]
     if len(ways) != 1:
         raise AzremedyError("Name one VM: by --vm, or by --item or --job with an id.")
+    if flags.now and not flags.guest:
+        raise AzremedyError("--now means nothing without --guest.")
     for name in ONLINE if flags.estate else ():
         if name in ctx.params and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
             raise AzremedyError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from azremedy import saved, symptoms
 from azremedy.arm import ArmId
+from azremedy.cli.inside import asking
 from azremedy.cli.looking import LOCKS
 from azremedy.cli.offline import looked_back, with_gaps
 from azremedy.cli.output import note
@@ -43,6 +44,7 @@ def read_case(flags: Flags) -> Case:
             tenant=flags.tenant,
             deadline=flags.deadline.total_seconds() if flags.deadline else None,
             log=note if flags.debug else None,
+            guests=flags.guest,
         ) as session,
     ):
         subscription = lying_in(session, flags.named)
@@ -53,6 +55,8 @@ def read_case(flags: Flags) -> Case:
             deep=True,
             selection=flags.selection,
             progress=reading(subscription.name, show),
+            listed=lambda estate: subject_of(estate, flags),
+            inside=asking(session, subscription, now=flags.now) if flags.guest else None,
         )
         subject = subject_of(estate, flags)
         estate = for_cures(session, with_job(session, estate, subject, flags), scan)
@@ -180,6 +184,7 @@ def case(subject: Subject, scan: Scan, flags: Flags) -> Case:
             planned,
             cloud=flags.cloud,
             alone=alone(estate, subject.vm),
+            inside=flags.guest,
         ),
     )
 

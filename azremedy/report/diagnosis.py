@@ -14,7 +14,7 @@ from azremedy.estate import Failure
 from azremedy.facts import Subject
 from azremedy.plan import FixClass, steps
 from azremedy.planning import Plan
-from azremedy.playbook import NotEvaluated
+from azremedy.playbook import NotEvaluated, load
 from azremedy.report.document import found, gap, moment, undecided
 from azremedy.scan import Diagnosis
 from azremedy.verdicts import Judged, Verdict
@@ -117,9 +117,15 @@ def cure(case: Case) -> dict[str, Any]:
 
 
 def fix_command(
-    subscription: str, vm: ArmId, plan: Plan, *, cloud: str | None, alone: bool
+    subscription: str, vm: ArmId, plan: Plan, *, cloud: str | None, alone: bool, inside: bool = False
 ) -> tuple[str, ...]:
-    """Return the words of the command that shows this plan; `alone` is a VM whose name no other has."""
+    """
+    Return the words of the command that shows this plan.
+
+    `alone` is a VM whose name no other has, `inside` one that was asked from inside: what it told takes asking again.
+    """
+    known = load()
+    asks = inside and any(known[one.playbook].inside for group in plan.groups for one in group.cures)
     classes = {one.fix_class for group in plan.groups for one in steps(*group.nodes)}
     return (
         "azremedy",
@@ -127,6 +133,7 @@ def fix_command(
         *(("--cloud", cloud) if cloud else ()),
         *("--subscription", subscription),
         *("--vm", vm.name if alone else vm.text),
+        *(("--guest",) if asks else ()),
         *(("--allow", "guarded") if FixClass.GUARDED in classes else ()),
     )
 

@@ -1,0 +1,248 @@
+"""`azremedy diagnose --guest`: what Azure does not show gets a verdict, by one script inside the one VM that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import vm_id
+from commands import Desk, Ended, document, written
+from jsonschema import Draft202012Validator
+from sandboxed import estate, vm
+
+from azremedy.plan import Cure, Group
+from azremedy.planning import Plan
+from azremedy.report.diagnosis import fix_command
+from azremedy.report.schema import schema
+from azremedy.sandbox import embedded
+
+SILENT = "UserErrorGuestAgentStatusUnavailable"
+TASK = "GuestAgentSnapshotTaskStatusError"
+MANAGED = "ExtensionOperationFailedForManagedDisks"
+REGISTRY = r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
+
+
+def failed(code: str) -> dict[str, Any]:
+    return {"completed": 32, "failed": {"code": code}}
+
+
+def sick(code: str, os: str = "Windows", name: str = "sql1", **inside: Any) -> dict[str, Any]:
+    """Describe a VM of which a backup failed, and what is inside it."""
+    return vm(name, os=os, backup=failed(code), guest=inside)
+
+
+@contextmanager
+def desk(folder: Path, *vms: Any, **sections: Any) -> Iterator[Desk]:
+    with embedded(folder / "sandbox", estate=estate(*vms, **sections), speed=400) as sandbox:
+        yield Desk(sandbox, folder)
+
+
+def diagnosed(at: Desk, *more: str, code: int = 0) -> Mapping[str, Any]:
+    ended = at("diagnose", "--vm", "sql1", "-s", "demo", "-o", "json", *more)
+    assert ended.code == code, ended.err
+    made = document(ended)
+    Draft202012Validator(schema("diagnosis")).validate(made)
+    return made
+
+
+def of(made: Mapping[str, Any], verdict: str) -> dict[str, Mapping[str, Any]]:
+    """Return the causes of a verdict by id."""
+    return {one["cause"]: one for one in made["causes"] if one["verdict"] == verdict}
+
+
+def asked(at: Desk) -> list[str]:
+    """The VMs that were sent a script; whatever else was written fails the test."""
+    lines = written(at.sandbox)
+    assert all(line.lower().endswith("/runcommand") for line in lines)
+    return [line.split("/")[-2] for line in lines]
+
+
+PLANTED = [
+    pytest.param(sick(SILENT, wire_server=[80]), "C1w", "wire-server", id="a port of the wire server"),
+    pytest.param(sick(SILENT, "Linux", wire_server=[]), "C1w", "wire-server", id="the wire server, on Linux"),
+    pytest.param(sick(MANAGED, wire_server=[80]), "C1", "wire-server", id="an error that names the way out only"),
+    pytest.param(
+        sick(SILENT, adapters=[{"dhcp": False}]), "C4c", "guest-dhcp", id="an address typed into Windows"
+    ),
+    pytest.param(
+        sick(TASK, registry={REGISTRY: {"Release": 378388}}), "C2", "dotnet-runtime", id="an old .NET"
+    ),
+    pytest.param(sick(TASK, registry={REGISTRY: None}), "C2", "dotnet-runtime", id="no .NET"),
+    pytest.param(
+        sick(MANAGED, services={"IaasVmProvider": {"state": "stopped", "start": "disabled"}}),
+        "C5", "provider-service", id="a disabled provider",
+    ),
+    pytest.param(sick(TASK, services={"MSSQLSERVER": {}}), "C4a", "sql-vss", id="SQL Server"),
+    pytest.param(
+        sick(TASK, "Linux", files={"/usr/bin/python3": None}), "C18", "agent-config", id="no Python"
+    ),
+    pytest.param(
+        sick(TASK, "Linux", services={"walinuxagent": {"start": "disabled"}}),
+        "C3", "agent-config", id="an agent that is not started again",
+    ),
+    pytest.param(
+        sick(
+            SILENT, "Linux", packages={"walinuxagent": "2.2.18-3ubuntu1"},
+            files={f"/var/lib/waagent/{one}": "<x/>\n" for one in ("GoalState.7.xml", "HostingEnvironmentConfig.7.xml")},
+        ),
+        "C3", "stale-goal-state", id="goal-state files of an old agent",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("described", "cause", "playbook"), PLANTED)
+def test_what_is_planted_inside_is_the_cause_and_no_other_is(
+    tmp_path: Path, described: Any, cause: str, playbook: str
+) -> None:
+    with desk(tmp_path, described) as at:
+        made = diagnosed(at, "--guest")
+        borne_out = [one["playbook"] for one in made["findings"] if one["severity"] == "corroborated"]
+
+        assert asked(at) == ["sql1"]
+    assert list(of(made, "cause")) == [cause]
+    assert borne_out == [playbook]
+    assert playbook in of(made, "cause")[cause]["playbooks"]
+    assert not [
+        one for one in of(made, "unknown").values() if any("--guest" in line for line in one["tells"])
+    ]
+
+
+@pytest.mark.parametrize(("described", "cause", "playbook"), PLANTED)
+def test_without_guest_it_cannot_tell_and_says_that_guest_would(
+    tmp_path: Path, described: Any, cause: str, playbook: str
+) -> None:
+    with desk(tmp_path, described) as at:
+        made = diagnosed(at)
+
+        assert asked(at) == []
+    assert of(made, "cause") == {}
+    assert f"--guest, which asks inside the VM ({playbook})" in of(made, "unknown")[cause]["tells"]
+
+
+@pytest.mark.parametrize("os", ["Windows", "Linux"])
+def test_a_guest_that_is_well_rules_out_what_is_seen_inside(tmp_path: Path, os: str) -> None:
+    with desk(tmp_path, sick(TASK, os)) as at:
+        before, after = diagnosed(at), diagnosed(at, "--guest")
+    open_, closed = (
+        {one for one, told in of(made, "unknown").items() if told["playbooks"]} for made in (before, after)
+    )
+
+    assert open_ >= (
+        {"C1", "C2", "C4a", "C4c", "C5"} if os == "Windows" else {"C1", "C3", "C4c", "C5", "C18"}
+    )
+    assert closed == set()
+    assert of(after, "cause") == {}
+
+
+def test_a_linux_guest_without_a_lease_leaves_dhcp_open(tmp_path: Path) -> None:
+    with desk(tmp_path, sick(SILENT, "Linux", files={"/run/systemd/netif/leases/2": None})) as at:
+        assert "C4c" in of(diagnosed(at, "--guest"), "unknown")
+
+
+class TestWhoIsAsked:
+    def test_the_one_vm_that_is_meant_however_it_is_named(self, tmp_path: Path) -> None:
+        with desk(tmp_path, sick(SILENT, wire_server=[]), sick(SILENT, name="sql2")) as at:
+            made = diagnosed(at)
+            for flag, id_ in (("--item", made["item"]["id"]), ("--job", made["failure"]["job"])):
+                assert "C1w" in of(document(at("diagnose", flag, id_, "--guest", "-o", "json")), "cause")
+
+            assert asked(at) == ["sql1", "sql1"]
+
+    def test_none_where_two_share_the_name(self, tmp_path: Path) -> None:
+        with desk(tmp_path, sick(SILENT), {**sick(SILENT), "group": "office"}) as at:
+            ended = at("diagnose", "--vm", "sql1", "-s", "demo", "--guest")
+
+            assert (ended.code, "2 VMs fit" in ended.err) == (2, True)
+            assert asked(at) == []
+
+    def test_it_is_announced_before_and_kept_in_a_journal(self, tmp_path: Path) -> None:
+        with desk(tmp_path, sick(SILENT)) as at:
+            ended = at("diagnose", "--vm", "sql1", "-s", "demo", "--guest", "--quiet", "-o", "none")
+            runs: Any = document(at("runs", "-o", "json"))
+
+        assert "asking inside 1 VM of demo through Run Command" in ended.err
+        assert [(one["state"], one["writes"]) for one in runs] == [("finished", 1)]
+
+    @pytest.mark.parametrize(
+        ("described", "because"),
+        [
+            pytest.param({"agent": "not-ready"}, "the VM agent is not ready", id="its agent is not ready"),
+            pytest.param(
+                {"extension_operations": False}, "does not allow extension operations", id="not allowed"
+            ),
+        ],
+    )
+    def test_not_one_that_cannot_answer_and_the_verdicts_stay_open(
+        self, tmp_path: Path, described: Any, because: str
+    ) -> None:
+        with desk(tmp_path, {**sick(SILENT, wire_server=[]), **described}) as at:
+            made = diagnosed(at, "--guest", code=3)
+
+            assert asked(at) == []
+        assert because in str(made["unread"])
+        assert "C1w" in of(made, "unknown")
+        assert any(because in line for line in of(made, "unknown")["C1w"]["evidence"])
+
+    def test_not_one_that_does_not_run_and_the_verdicts_stay_open(self, tmp_path: Path) -> None:
+        with desk(tmp_path, {**sick(SILENT), "power": "deallocated"}) as at:
+            made = diagnosed(at, "--guest")
+
+            assert asked(at) == []
+        assert of(made, "unknown")["C4c"]["tells"] == ["asking inside the VM once it runs (guest-dhcp)"]
+
+    def test_with_now_it_asks_whatever_the_schedule_says(self, tmp_path: Path) -> None:
+        with desk(tmp_path, sick(SILENT, wire_server=[])) as at:
+            assert "C1w" in of(diagnosed(at, "--guest", "--now"), "cause")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--vm", "sql1", "-s", "demo", "--now"), "--now means nothing without --guest."),
+        (("--vm", "sql1", "--estate", "x.json", "--guest"), "--guest means nothing with --estate"),
+    ],
+)
+def test_flags_that_mean_nothing_are_refused(tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    with desk(tmp_path, sick(SILENT)) as at:
+        ended: Ended = at("diagnose", *arguments)
+
+        assert (ended.code, says in ended.err) == (2, True)
+        assert asked(at) == []
+
+
+def test_neither_the_environment_nor_a_file_asks(tmp_path: Path) -> None:
+    config = tmp_path / "azremedy.toml"
+    config.write_text("guest = true\n")
+    with desk(tmp_path, sick(SILENT)) as at:
+        at("diagnose", "--vm", "sql1", "-s", "demo", AZREMEDY_GUEST="1", AZREMEDY_NOW="1")
+        refused = at("--config", config, "diagnose", "--vm", "sql1", "-s", "demo")
+
+        assert refused.code == 2
+        assert asked(at) == []
+
+
+def test_the_screen_says_what_would_tell(tmp_path: Path) -> None:
+    with desk(tmp_path, sick(SILENT, wire_server=[80])) as at:
+        before = at("diagnose", "--vm", "sql1", "-s", "demo", COLUMNS="200").out
+        after = at("diagnose", "--vm", "sql1", "-s", "demo", "--guest", COLUMNS="200").out
+
+    assert "would tell: --guest, which asks inside the VM (wire-server)" in before
+    assert "C1w is the cause: Something in the guest blocks 168.63.129.16" in after
+    assert "the guest does not reach 168.63.129.16 on port 32526" in after
+
+
+def test_the_command_that_shows_a_cure_asks_again_where_the_vm_told_of_it() -> None:
+    vm = vm_id()
+
+    def command(playbook: str, *, inside: bool = True) -> tuple[str, ...]:
+        cure = Cure(playbook, (vm,), ("f",), ())
+        return fix_command(
+            "demo", vm, Plan((Group("g", (cure,), ()),), ()), cloud=None, alone=True, inside=inside
+        )
+
+    assert "--guest" in command("provider-service")
+    assert "--guest" not in command("vm-provisioning")
+    assert "--guest" not in command("provider-service", inside=False)
