@@ -55,13 +55,13 @@ def detect(estate: Estate) -> Iterator[Finding[Forbidden]]:
         vm = protected.vm
         if vm is None or not protected.needs_guest:
             continue
-        if vm.allow_extension_operations is False:
-            without = "the VM allows no extension operations, and its backups need the backup extension"
-            yield find(estate, protected, vm, without)
-        elif agent_missing(vm, estate.view.get(vm.id)):
+        if agent_missing(vm, estate.view.get(vm.id)):
             yield find(
                 estate, protected, vm, "the VM was made without the VM agent, and none was installed since"
             )
+        elif vm.allow_extension_operations is False:
+            without = "the VM allows no extension operations, and its backups need the backup extension"
+            yield find(estate, protected, vm, without)
 
 
 def find(estate: Estate, protected: Protected, vm: Vm, message: str) -> Finding[Forbidden]:

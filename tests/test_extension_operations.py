@@ -56,6 +56,13 @@ def test_finds_the_vm_that_was_made_without_an_agent_and_got_none() -> None:
     assert "ARM cannot install the VM agent" in finding.manual
 
 
+def test_an_agent_that_is_missing_comes_before_what_forbids_extensions() -> None:
+    machine = vm(allow_extension_operations=False, provision_agent=False)
+    [finding] = found(ID, estate(machine, item(), silent))
+
+    assert finding.message.startswith("the VM was made without the VM agent")
+
+
 def test_leaves_the_vm_without_an_agent_to_no_other_playbook() -> None:
     assert found("agent-unresponsive", estate(bare, item(), silent)) == []
     assert len(found("agent-unresponsive", estate(vm(), item(), silent))) == 1
