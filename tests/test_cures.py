@@ -28,6 +28,7 @@ from building import (
     found,
     item,
     key_vault,
+    linux,
     lock,
     nic,
     nic_id,
@@ -43,24 +44,29 @@ from building import (
     view,
     vm,
     vm_id,
+    windows,
 )
 
 from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
+from azremedy.guest import SHIPPED, powershell
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, as_data, steps
 from azremedy.planning import Blocked, cleared
 from azremedy.playbook import load
 from azremedy.points import service_collections
 from azremedy.resources import (
+    Adapter,
     AdminRules,
     ExtensionView,
     Item,
     Lock,
+    Port,
     PowerState,
     Read,
     Route,
     RouteTable,
     RunningJobs,
+    Service,
     ServiceTags,
     Status,
     Task,
@@ -69,6 +75,7 @@ from azremedy.resources import (
 
 PLAYBOOKS = load()
 FAILED = Status("ProvisioningState/failed/4", "Error", "Not Ready")
+SILENT = "UserErrorGuestAgentStatusUnavailable"
 LIMIT = "UserErrorRpCollectionLimitReached"
 
 
@@ -138,6 +145,24 @@ wrong = (
     view("failed1"),
     *machine("off1"),
     PowerState(vm_id("off1"), "stopped"),
+    *machine("blocked1", code=SILENT),
+    windows(
+        "blocked1",
+        ports=(Port(80, reached=False),),
+        settings=(),
+        adapters=(Adapter("Ethernet", dhcp=False, addresses=1),),
+    ),
+    *machine("server1", code="ExtensionSnapshotFailedNoNetwork"),
+    windows(
+        "server1",
+        services=(
+            Service("MSSQLSERVER", "Running", "Auto"),
+            Service("IaasVmProvider", "Stopped", "Disabled"),
+        ),
+        marks=("reboot: update",),
+    ),
+    *machine("penguin1", os="Linux", code=SILENT),
+    linux("penguin1", stale=2, package="2.2.14", agent=Service("waagent", "active", "disabled")),
     vm("stopped1"),
     stopped,
     *machine("edge1", allow_extension_operations=False, code="UserErrorGuestAgentStatusUnavailable"),
@@ -183,6 +208,7 @@ EVERYTHING: dict[str, Any] = {
     "exclude_luns": {("big1", 0): "scratch", ("cluster1", 0): "backed up elsewhere"},
     "attach_disks": frozenset({("big1", 1)}),
     "resume_protection": frozenset({"stopped1"}),
+    "vss_copy": frozenset({"server1"}),
 }
 WORLDS = [
     pytest.param(read, replace(choices, **named), id=f"{which}, {how}")
@@ -214,10 +240,10 @@ def test_the_estate_has_every_cause_and_a_cure_for_each_that_has_one() -> None:
     choices = replace(DESTRUCTIVE, **EVERYTHING, power="on")
     cured = {one.playbook for one in said(sick, choices) if isinstance(one, Cure)}
 
-    outside = {one.id for one in PLAYBOOKS.values() if not one.inside}
-    assert {name for name in outside if found(name, sick)} == outside
-    assert outside - cured == {
+    assert {name for name in PLAYBOOKS if found(name, sick)} == set(PLAYBOOKS)
+    assert set(PLAYBOOKS) - cured == {
         "agent-outdated", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
+        "wire-server", "guest-dhcp", "dotnet-runtime", "pending-reboot",
     }  # fmt: skip
 
 
@@ -302,6 +328,7 @@ ALLOWED = {
             "deallocate",
             "powerOff",
             "attachDetachDataDisks",
+            "runCommand",
         )
     }
     | {"PATCH"},
@@ -312,6 +339,8 @@ ALLOWED = {
 
 
 def allowed(request: Request) -> bool:
+    if request.action == "runCommand" and not ours(request.body):
+        return False
     return f"{request.method} {request.action}".strip() in ALLOWED.get(request.id.type, set())
 
 
@@ -325,6 +354,14 @@ def beneath(read: Estate, cure: Cure) -> Iterator[ArmId]:
         held = service_collections(read, one)
         if any(scope.covers(each.id) for scope in scopes for each in held):
             yield one.id
+
+
+def ours(body: Any) -> bool:
+    """Whether a script is one that azremedy ships, or made of its statements for Windows."""
+    lines = tuple(body["script"])
+    if body["commandId"] == "RunPowerShellScript":
+        return powershell.rendered(powershell.statements(lines)) == lines
+    return body["commandId"] == "RunShellScript" and lines in SHIPPED
 
 
 def things(read: Estate, of: ArmId) -> Iterator[ArmId]:
@@ -365,7 +402,7 @@ def test_a_card_names_no_right_that_no_cure_needs() -> None:
         for cure, step in written(*world.values):  # type: ignore[arg-type]  # pytest forgets what it was given
             used[cure.playbook] |= step.permissions
 
-    assert used == {name: frozenset() if one.inside else one.writes for name, one in PLAYBOOKS.items()}
+    assert used == {name: one.writes for name, one in PLAYBOOKS.items()}
 
 
 def with_locks_lifted(read: Estate, cure: Cure, choices: Choices) -> tuple[Any, ...]:

@@ -37,8 +37,8 @@ def test_is_as_strong_as_its_evidence(start: str, code: str | None, severity: Se
     assert (finding.evidence.start, finding.evidence.state) == (start, "Stopped")
 
 
-def test_says_what_to_do() -> None:
-    assert "Set-Service" in left(ID, estate(vm(), item(), with_start("Disabled"))).reason
+def test_a_start_mode_that_is_none_of_windowss_is_left_to_a_person() -> None:
+    assert "Set-Service" in left(ID, estate(vm(), item(), with_start("System"))).reason
 
 
 class TestStaysSilentWhen:

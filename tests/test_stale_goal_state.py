@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from building import estate, failed_item, failed_job, found, item, left, linux, policy, vm, windows
 
+from azremedy.plan import Choices
 from azremedy.playbook import Severity
 
 ID = "stale-goal-state"
@@ -25,8 +26,10 @@ def test_is_found_where_all_of_it_is_there(version: str) -> None:
     assert (finding.evidence.files, finding.evidence.version) == (7, version)
 
 
-def test_says_what_to_do_and_spares_the_placeholder() -> None:
-    assert "other than GoalState.1.xml" in left(ID, estate(vm(os="Linux"), *SILENT, linux(**OLD))).reason
+def test_needs_to_be_admitted() -> None:
+    read = estate(vm(os="Linux"), *SILENT, linux(**OLD))
+
+    assert "--allow guarded" in left(ID, read, Choices()).reason
 
 
 class TestStaysSilentWhen:
