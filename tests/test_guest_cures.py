@@ -177,6 +177,29 @@ class TestFromEndToEnd:
             assert [one["outcome"] for one in document(done)["steps"]] == ["applied"], done.err
 
 
+@pytest.mark.slow
+def test_two_causes_in_one_vm_are_cured_one_after_the_other(tmp_path: Path) -> None:
+    inside_ = {
+        "files": STALE,
+        "packages": {"walinuxagent": "2.2.14-1"},
+        "services": {"walinuxagent": {"start": "disabled"}},
+    }
+    both = Sick("", machine("web1", os="Linux", guest=inside_, backup=failing(S1)))
+    with at(tmp_path, both) as desk:
+        lab = Lab(desk.sandbox, speed=SPEED)
+        assert lab.job(name="web1").status == "Failed"
+        done = desk(
+            "fix", "-s", "demo", "--guest", "--now", "--allow", "guarded", "--apply", "--yes", "-o", "json"
+        )
+        left_ = inside(lab, both)
+        assert lab.job(name="web1").status == "Completed"
+        lab.close()
+
+    assert [one["outcome"] for one in document(done)["steps"]] == ["applied", "applied"], done.err
+    assert (left_["stale"], left_["agent"]) == (0, ["walinuxagent", "active", "enabled"])
+    assert done.code == 0
+
+
 @pytest.mark.parametrize(
     "less",
     [
