@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,34 @@ class TestAForeignScript:
 
         assert "took too long" in out.err
 
+    @pytest.mark.parametrize(
+        "script",
+        [
+            "printf x > \"$(printf '/etc/\\377\\376')\"",
+            "mkdir /etc/shut; echo x > /etc/shut/in; chmod 000 /etc/shut /etc/waagent.conf",
+            "rm -rf /.guest/* /etc /var; mkdir -p /.guest/services; ln -s / /.guest/services/x",
+            "mkfifo /etc/pipe; mkfifo /.guest/later",
+            "printf 'ActiveState=gone' > /.guest/services/walinuxagent; : > '/.guest/services/a b/../x'",
+            "i=0; while [ $i -lt 300 ]; do mkdir -p /etc/d$i; echo $i > /etc/d$i/f; i=$((i+1)); done",
+        ],
+        ids=[
+            "a name that is no text",
+            "closed folders",
+            "a guest in ruins",
+            "pipes",
+            "an odd service",
+            "many files",
+        ],
+    )
+    def test_leaves_a_sandbox_that_goes_on(self, tmp_path: Path, script: str) -> None:
+        with lab(tmp_path, estate(web())) as found:
+            with suppress(HttpResponseError):
+                run(found, script)
+            assert found.compute.virtual_machines.get("shop", "web1").provisioning_state == "Succeeded"
+            assert run(found, "echo on")[0].message.startswith("Enable succeeded")
+        with lab(tmp_path) as again:
+            assert again.compute.virtual_machines.get("shop", "web1").name == "web1"
+
     def test_fills_no_disk(self) -> None:
         out = linux.run(whole(LINUX), "2.11", ["yes | head -c 50000000 > /etc/large; echo on"])
 
@@ -337,6 +366,15 @@ class TestTheStatementsForWindows:
     def test_anything_else_is_rejected(self, line: str) -> None:
         with pytest.raises(Uncared, match="this script is none"):
             windows.run(whole(WINDOWS), [line])
+
+    @pytest.mark.parametrize(
+        "made", [powershell.SetStart("VSS", "Sometimes"), powershell.SetStart("NoSuch", "Manual")]
+    )
+    def test_what_windows_would_refuse_is_told_on_standard_error(self, made: powershell.Statement) -> None:
+        ended = windows.run(whole(WINDOWS), [str(made), str(powershell.Say("on"))])
+
+        assert ended.err.startswith("Set-Service : ")
+        assert (ended.out, ended.guest) == ("", whole(WINDOWS))
 
     def test_a_value_is_set_and_taken_back(self) -> None:
         key = r"HKLM:\SOFTWARE\Microsoft\BcdrAgent"

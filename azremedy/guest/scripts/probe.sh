@@ -11,9 +11,9 @@ keys() {
   file=$1; shift; comma=
   printf '{'
   for key in "$@"; do
-    found=$(sed -n "s/^[[:space:]]*$key[[:space:]]*[=:][[:space:]]*//p" "$file" | tail -n 1)
+    found=$(sed -n "s/^[[:space:]]*${key}[[:space:]]*[=:][[:space:]]*//p" "$file" | tail -n 1)
     [ -z "$found" ] && continue
-    case $key in HttpProxy.Host) found=set ;; esac
+    case $key in HttpProxy.Host) found='set' ;; esac
     printf '%s"%s":%s' "$comma" "$key" "$(word "$found")"; comma=,
   done
   printf '}'

@@ -75,7 +75,15 @@ def run(
         raise Uncared(
             "This machine admits no namespaces, so the sandbox runs no scripts but azremedy's own: nothing would hold another one in."
         )
-    with tempfile.TemporaryDirectory(prefix="azremedy-guest-") as folder:
+    try:
+        return in_a_root(guest, goal, script, held=held, patience=patience)
+    except OSError as error:
+        raise Uncared(f"The sandbox cannot run a script here: {error.strerror or error}.") from error
+
+
+def in_a_root(guest: Guest, goal: str, script: tuple[str, ...], *, held: bool, patience: float) -> Outcome:
+    """Run a script in a root that is thrown away afterwards, whatever the script made of it."""
+    with tempfile.TemporaryDirectory(prefix="azremedy-guest-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         laid(root, guest, goal, "\n".join(script) + "\n")
         if held:
@@ -90,7 +98,7 @@ def walled() -> bool:
     """Whether this machine lets a script be held in, which is tried once."""
     if not all(shutil.which(one, path=PATH) for one in ("unshare", "mount", "umount", "pivot_root")):
         return False
-    with tempfile.TemporaryDirectory(prefix="azremedy-guest-") as folder:
+    with tempfile.TemporaryDirectory(prefix="azremedy-guest-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         laid(root, Guest(), "", "( : > /.host/usr/azremedy ) 2>/dev/null || echo held\nls /.old\n")
         out, _ = ended(wall_command(root), {"PATH": PATH}, root)
@@ -233,8 +241,9 @@ def held(root: Path) -> dict[str, str]:
                 continue
             content = text(file)
             room -= len(content.encode())
-            if re.match(FILE, name_ := f"/{file.relative_to(root)}"):
-                kept[name_] = content
+            path = f"/{file.relative_to(root)}"
+            if path.isprintable() and re.match(FILE, path):
+                kept[path] = content
     return kept
 
 

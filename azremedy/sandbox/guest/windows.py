@@ -156,6 +156,8 @@ def set_start(running: Running, one: powershell.SetStart) -> None:
     found = dict(running.services(one.service))
     if not found:
         raise LookupError(f"Set-Service : Service '{one.service}' was not found on computer '.'.")
+    if one.mode.lower() not in STARTS:
+        raise LookupError(f"Set-Service : Cannot bind parameter 'StartupType': '{one.mode}' is none.")
     mode = {"start": one.mode.lower()}
     changed = {
         name: msgspec.convert({**msgspec.to_builtins(held), **mode}, Service) for name, held in found.items()
