@@ -109,12 +109,8 @@ def askable(estate: Estate, selected: Callable[[ArmId], bool]) -> tuple[list[Ask
 
 def unfit(estate: Estate, one: Protected, vm: Vm, script: Script | None) -> str | None:
     """Return why a VM may not be asked, as far as what was read tells."""
-    view = estate.view.get(one.id)
-    if view is None:
-        gap = estate.not_read(Read.VIEW, one.id)
-        return f"its agent's state is not known{f': {gap.reason}' if gap else ''}"
-    if silence := agent.silence(view, estate.read_at):
-        return silence
+    if why := silent(estate, one):
+        return why
     if script is None:
         return "its operating system is not known"
     if (vm.provisioning_state or "").lower() in BUSY:
@@ -123,6 +119,17 @@ def unfit(estate: Estate, one: Protected, vm: Vm, script: Script | None) -> str 
         return "it does not allow extension operations, and so no Run Command"
     lock = next((lock for lock in estate.locks_over(vm.id) if lock.read_only), None)
     return f"the ReadOnly lock {lock.id.name} forbids it" if lock else None
+
+
+def silent(estate: Estate, one: Protected) -> str | None:
+    """Return why nobody in a VM is known to take a script up."""
+    view = estate.view.get(one.id)
+    if view is None:
+        gap = estate.not_read(Read.VIEW, one.id)
+        return f"its agent's state is not known{f': {gap.reason}' if gap else ''}"
+    told = view.agent.time if view.agent else None
+    silence = agent.silence(view, estate.read_at)
+    return silence or (None if told else "its agent does not say when it reported")
 
 
 def step(vm: Vm, script: Script) -> Step:

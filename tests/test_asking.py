@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from applying import header
 from azure.core.rest import HttpRequest
-from building import NOW, vm_id
+from building import NOW, READY, item, view, vm_id
+from building import estate as building_estate
+from building import vm as building_vm
 from commands import Desk, command, document, environment, variables, written
 from sandboxed import CALM, Lab, estate, vm
 
@@ -23,7 +25,7 @@ from azremedy import guest as guests
 from azremedy import journal as journals
 from azremedy import saved
 from azremedy.arm import ArmId
-from azremedy.asking import Inside
+from azremedy.asking import Inside, askable
 from azremedy.azure import ClientSecret, find_cloud, open_reader, open_writer
 from azremedy.collect.guests import guest
 from azremedy.errors import WriteRefused
@@ -32,7 +34,7 @@ from azremedy.guest import PROBES, Script, sent
 from azremedy.guest.answers import written as output
 from azremedy.journal import Journal
 from azremedy.playbook import Severity, load
-from azremedy.resources import Read
+from azremedy.resources import Read, Unread
 from azremedy.sandbox import Sandbox, embedded, reading
 from azremedy.sandbox.answers import Answer, ok
 from azremedy.sandbox.description import Fault, Vm
@@ -195,6 +197,43 @@ class TestWhoIsAsked:
             lab.close()
 
         assert "Updating" in reason or "in progress" in reason
+
+
+class TestWhoMayBeAsked:
+    """As far as what was read tells, without a request."""
+
+    def test_a_vm_of_two_items_is_asked_once_and_both_are_looked_at(self) -> None:
+        other = replace(item(), id=ArmId(f"{item().id}-2"))
+        those, gaps = askable(building_estate(building_vm(), view(), item(), other), lambda _: True)
+
+        assert [(one.vm.id.name, len(one.items)) for one in those] == [("sql1", 2)]
+        assert gaps == []
+
+    @pytest.mark.parametrize(
+        ("resources", "because"),
+        [
+            pytest.param((building_vm(),), "not known", id="no view was read"),
+            pytest.param(
+                (building_vm(), Unread(Read.VIEW, vm_id(), "refused", 403)),
+                "refused",
+                id="the view was refused",
+            ),
+            pytest.param(
+                (building_vm(), view(agent=replace(READY, time=None))), "when it reported", id="no time"
+            ),
+            pytest.param((building_vm(os=None), view()), "operating system", id="no operating system"),
+            pytest.param((building_vm(os="Plan 9"), view()), "operating system", id="another one"),
+        ],
+    )
+    def test_nobody_of_whom_too_little_is_known(self, resources: Any, because: str) -> None:
+        those, [gap] = askable(building_estate(item(), *resources), lambda _: True)
+
+        assert those == []
+        assert because in gap.reason
+        assert gap.scope == vm_id()
+
+    def test_nobody_who_is_not_selected(self) -> None:
+        assert askable(building_estate(building_vm(), view(), item()), lambda _: False) == ([], [])
 
 
 class TestWhatIsKept:
