@@ -22,8 +22,10 @@ from secrets import token_hex
 from typing import Any, TypeVar, cast
 
 from azremedy.arm import ArmId
+from azremedy.causes import Cause
 from azremedy.estate import Estate
 from azremedy.limits import AGENT_LINUX, AGENT_WINDOWS
+from azremedy.plan import Expect
 from azremedy.playbook import Playbook
 from azremedy.resources import (
     Adapter,
@@ -37,6 +39,7 @@ from azremedy.resources import (
     Rule,
     Subscription,
 )
+from azremedy.suppression import Suppression
 from azremedy.symptoms import Symptom
 
 T = TypeVar("T")
@@ -88,6 +91,7 @@ NAMED: Mapping[tuple[type, str], str] = {
     (Policy, "group_prefix"): "group",
     (Policy, "group_suffix"): "group",
     (PolicyAssignment, "title"): "rule",
+    (Suppression, "owner"): "owner",
 }
 """Members that hold a name and nothing else."""
 
@@ -206,10 +210,13 @@ class Mask:
             case str() if not isinstance(value, Enum):
                 return self.text(value)
             case Mapping():
-                return {key: self.masked(one) for key, one in value.items()}
+                return {
+                    self.masked(key) if isinstance(key, tuple) else key: self.masked(one)
+                    for key, one in value.items()
+                }
             case tuple() | list() | frozenset():
                 return type(value)(self.masked(one) for one in value)
-            case _ if is_dataclass(value) and not isinstance(value, type | Playbook | Symptom):
+            case _ if is_dataclass(value) and not isinstance(value, type | Playbook | Symptom | Cause):
                 return replace(value, **{one.name: self.member(value, one.name) for one in fields(value)})
         return value
 
@@ -219,7 +226,9 @@ class Mask:
         kind = NAMED.get((type(owner), name))
         if value is None or name in OURS or (kind and given_by_azure(owner, name, value)):
             return value
-        if name == "notes":
+        if name == "notes" or (
+            name == "value" and isinstance(owner, Expect) and owner.path.endswith("notes")
+        ):
             return pseudonym("notes", str(value), self.own)
         if name in VERSIONS and isinstance(value, str):
             return value
@@ -263,10 +272,16 @@ class Mask:
 
     def replaced(self, text: str, found: re.Match[str]) -> tuple[int, str]:
         """Return where what was found ends, and what stands in its place."""
-        start, end = found.start(), found.end()
+        start, end, word = found.start(), found.end(), found["word"]
+        if (found["address"] or found["address6"]) and not is_address(found.group()):
+            run = RUN.match(text, start)
+            end = run.end() if run else start + 1
+            word = text[start:end]
         known_end = self.known_from(text, start)
-        if known_end > start and (known_end >= end or found["word"]):
+        if known_end > start and (known_end >= end or word):
             return known_end, self.known[text[start:known_end].lower()]
+        if word:
+            return end, word
         if found["id"]:
             id_ = found["id"].rstrip(".,:;)]")
             return start + len(id_), self.path(id_)
@@ -275,12 +290,7 @@ class Mask:
     def unknown(self, found: re.Match[str]) -> str:
         """Return what stands in place of what no name of the estate is."""
         said = found.group()
-        if (
-            found["word"]
-            or found["phrase"]
-            or said.lower() in self.kept
-            or (found["host"] and PUBLIC.fullmatch(said))
-        ):
+        if found["phrase"] or said.lower() in self.kept or (found["host"] and PUBLIC.fullmatch(said)):
             return said
         if found["quoted"]:
             return f"{found['quote']}{self.quoted(found['inner'])}{found['quote']}"
@@ -308,13 +318,18 @@ class Mask:
         return pseudonym("name", inner, self.own)
 
     def address(self, text: str) -> str:
-        """Return the pseudonym of an address or range, its length kept; what is neither stays."""
-        try:
-            ip_network(text, strict=False)
-        except ValueError:
-            return text
+        """Return the pseudonym of an address or range, its length kept."""
         alone, slash, length = text.partition("/")
         return text if text in EVERYWHERE else pseudonym("address", alone, self.own) + slash + length
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address or range, and no word that only looks like one: `dc1:` is all hexadecimal."""
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def pseudonym(kind: str, name: str, key: str) -> str:

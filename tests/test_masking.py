@@ -307,6 +307,61 @@ def test_an_error_that_ends_the_command_is_masked(arguments: list[str], said: st
     assert leaks(ended.err, {*distinct(originals(hostile())), arguments[1].lower()}) == []
 
 
+def test_a_name_that_looks_like_an_address_is_hidden_before_a_colon() -> None:
+    said = Mask.of(estate(vm("dc1"), vm("fe80"))).text("reapply VM dc1: again, then dc2:dc1 and fe80:")
+
+    assert leaks(said, {"dc1", "fe80"}) == []
+    assert "dc2" in said
+
+
+@pytest.mark.parametrize("form", ["table", "json", "yaml"])
+def test_a_diagnosis_names_nothing_of_a_saved_estate(form: str, tmp_path: Path) -> None:
+    ended = azremedy(
+        "diagnose", "--mask", "--estate", keep(hostile(), tmp_path), "--vm", "zq1", "-g", "contoso-rg", "-o", form,
+        COLUMNS="400",
+    )  # fmt: skip
+
+    assert ended.code == 3
+    assert leaks(ended.out + ended.err, distinct(originals(hostile()))) == []
+    assert [part for part in (*NAMELESS, "contoso") if part.lower() in ended.out.lower()] == []
+    assert PSEUDONYM.search(ended.out)
+
+
+def test_a_report_of_what_was_saved_names_nothing_and_shows_what_a_masked_scan_shows(tmp_path: Path) -> None:
+    saved_scan = tmp_path / "scan.json"
+    file = keep(hostile(), tmp_path)
+    azremedy("scan", "--estate", file, "-o", "none", "--report", f"json={saved_scan}")
+    reports = [f"--report={one}={tmp_path / one}" for one in REPORTS]
+    ended = azremedy("report", "--mask", saved_scan, "-o", "json", *reports)
+    shown = ended.out + ended.err + "".join((tmp_path / one).read_text(encoding="utf-8") for one in REPORTS)
+    masked = json.loads(azremedy("scan", "--mask", "--estate", file, "-o", "json").out)
+
+    assert ended.code == 0
+    assert leaks(shown, distinct(originals(hostile()))) == []
+    assert [part for part in (*NAMELESS, "contoso") if part.lower() in shown.lower()] == []
+    assert [one["vm"] for one in json.loads(ended.out)["findings"]] == [
+        one["vm"] for one in masked["findings"]
+    ]
+    assert [one["playbook"] for one in json.loads(ended.out)["findings"]] == [
+        one["playbook"] for one in masked["findings"]
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fix", "--apply"], ["fix", "--save", "plan.json"], ["fix", "--as", "az"], ["fix", "--debug"],
+        ["diagnose", "--vm", "x", "--debug"], ["report", "x.json", "--debug"], ["doctor", "--debug"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_keeps_prints_or_logs_names_is_refused_beside_it(arguments: list[str]) -> None:
+    ended = azremedy(*arguments, "--mask")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "which --mask is there to hide: give one of them." in ended.err.splitlines()[-1]
+
+
 @pytest.mark.parametrize("flag", [["--debug"], ["--save-estate", "x.json"]])
 def test_what_would_keep_names_is_refused_beside_it(flag: list[str]) -> None:
     ended = azremedy("scan", "--mask", *flag)
@@ -355,6 +410,63 @@ class TestAgainstARM:
         assert names - distinct(names)
         assert leaks("\n".join(words_about(document)), names) == []
 
+    @pytest.mark.parametrize("form", ["table", "json", "yaml"])
+    def test_no_dry_run_shows_a_name(
+        self, form: str, signed_in: dict[str, str], names: set[str], tmp_path: Path
+    ) -> None:
+        reports = [f"--report={one}={tmp_path / one}" for one in REPORTS]
+        ended = azremedy(
+            "fix", "--mask", "--allow", "guarded", "--allow", "destructive", "--severity", "suspected",
+            "--vm", "web1", "--vm", "dc1", "--vm", "sql1", "--vm", "web2", "--vm", "archive1", "--exclude-lun", "archive1:0=by order",
+            "-o", form, *reports, COLUMNS="400", **signed_in,
+        )  # fmt: skip
+        shown = (
+            ended.out + ended.err + "".join((tmp_path / one).read_text(encoding="utf-8") for one in REPORTS)
+        )
+
+        assert ended.code == 0, ended.err
+        assert leaks(shown, distinct(names)) == []
+        assert "restore-point-lock" in ended.out
+        assert PSEUDONYM.search(ended.out)
+
+    @pytest.mark.parametrize("name", ["sql1", "dc1", "app1", "app2", "archive1", "kiosk1"])
+    def test_no_diagnosis_shows_a_name(self, name: str, signed_in: dict[str, str], names: set[str]) -> None:
+        for form in ("table", "json"):
+            ended = azremedy("diagnose", "--mask", "--vm", name, "-o", form, COLUMNS="400", **signed_in)
+
+            assert ended.code == 0, ended.err
+            assert leaks(ended.out + ended.err, distinct(names)) == []
+
+    def test_no_report_of_what_was_saved_shows_a_name(
+        self, signed_in: dict[str, str], names: set[str], tmp_path: Path
+    ) -> None:
+        kept = tmp_path / "fix.json"
+        fixed = azremedy("fix", "--allow", "guarded", "--report", f"json={kept}", "-o", "none", **signed_in)
+        reports = [f"--report={one}={tmp_path / one}" for one in REPORTS]
+        ended = azremedy("report", "--mask", kept, "-o", "json", *reports)
+        shown = (
+            ended.out + ended.err + "".join((tmp_path / one).read_text(encoding="utf-8") for one in REPORTS)
+        )
+
+        assert (fixed.code, ended.code) == (0, 0)
+        assert len(leaks(kept.read_text(), distinct(names))) > 5
+        assert leaks(shown, distinct(names)) == []
+        assert json.loads(ended.out)["plan"]["groups"]
+
+    def test_no_check_up_shows_a_name(self, signed_in: dict[str, str]) -> None:
+        hidden = {
+            "demo", "5a6db0c5-0000-4000-8000-000000000001", signed_in["AZURE_TENANT_ID"], signed_in["AZURE_CLIENT_ID"],
+            "localhost", Path(signed_in["REQUESTS_CA_BUNDLE"]).parent.name,
+        }  # fmt: skip
+        plain = azremedy("doctor", "-o", "json", **signed_in)
+        shown = "".join(
+            azremedy("doctor", "--mask", "-o", form, COLUMNS="400", **signed_in).out for form in OUTPUTS
+        )
+
+        assert leaks(plain.out, hidden) == sorted(hidden)
+        assert leaks(shown, hidden) == []
+        assert {"versions", "rights", "quota"} <= {one["check"] for one in json.loads(plain.out)["checks"]}
+
     def test_an_error_about_subscriptions_names_none(self, signed_in: dict[str, str]) -> None:
         ended = azremedy("scan", "--mask", **{**signed_in, "AZREMEDY_SUBSCRIPTION": "demi"})
 
@@ -378,6 +490,29 @@ class TestAgainstARM:
         assert ended.returncode == 0
         assert "reading subscription-" in shown
         assert leaks(shown, distinct(names) | {"demo"}) == []
+
+
+def test_no_run_shows_a_name(tmp_path: Path) -> None:
+    with embedded(tmp_path / "sandbox", estate="demo") as running:
+        state = {**variables(running), "XDG_STATE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+        assert azremedy("scan", "-o", "none", "--save-estate", tmp_path / "estate.json", **state).code == 0
+        found = distinct(originals(saved.load(tmp_path / "estate.json")))
+        applied = azremedy(
+            "fix", "-s", "demo", "--vm", "web1", "--vm", "app1", "--apply", "--yes", "--now", "--allow", "guarded", **state
+        )  # fmt: skip
+        [run] = json.loads(azremedy("runs", "-o", "json", **state).out)
+        told = [
+            azremedy(*words, "-o", form, COLUMNS="400", **state)
+            for words in (["runs", "--mask"], ["runs", "show", run["run"], "--mask"])
+            for form in OUTPUTS
+        ]
+    shown = "".join(one.out + one.err for one in told)
+
+    assert {one.code for one in told} == {0}, applied
+    assert run["who"] not in shown
+    assert leaks(shown, found | {run["subscription"]}) == []
+    assert run["run"] in shown
+    assert PSEUDONYM.search(shown)
 
 
 def drained(terminal: int) -> str:

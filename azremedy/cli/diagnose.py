@@ -13,13 +13,14 @@ from azremedy.arm import ArmId
 from azremedy.cli.options import color, debugging, option
 from azremedy.cli.output import colored, complain, put, width
 from azremedy.cli.scan import ONLINE, scan
+from azremedy.cli.veil import Veil, refuse_beside
 from azremedy.errors import AzremedyError, Exit
 from azremedy.selection import Selection
 
 OUTPUTS = ("table", "json", "yaml", "none")
 READING = (
     "subscription", "cloud", "tenant", "resource_group", "vm", "lookback", "deadline", "allow_partial", "estate",
-    "quiet",
+    "mask", "quiet",
 )  # fmt: skip
 """The options of `scan` that say what to look at."""
 
@@ -37,6 +38,7 @@ class Flags:
     deadline: timedelta | None
     allow_partial: bool
     estate: Path | None
+    mask: Veil | None
     quiet: bool
     item: str | None
     job: str | None
@@ -101,6 +103,8 @@ def diagnose(ctx: click.Context, /, **given: Any) -> Exit:
     from azremedy.cli import diagnosing  # noqa: PLC0415 - the SDK is loaded when something is read
 
     case = diagnosing.saved_case(flags, flags.estate) if flags.estate else diagnosing.read_case(flags)
+    if flags.mask:
+        case = flags.mask.case(case)
     if flags.output == "table":
         from azremedy.report import diagnosed  # noqa: PLC0415 - only the screen needs rich
 
@@ -120,6 +124,7 @@ def diagnose(ctx: click.Context, /, **given: Any) -> Exit:
 
 def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     """Refuse flags that name no VM or several, or mean nothing together. Raises `AzremedyError`."""
+    refuse_beside(flags.mask, {"debug": flags.debug})
     ways = [*flags.vm, *filter(None, (flags.item, flags.job))]
     if len(ways) != 1:
         raise AzremedyError("Name one VM: by --vm, or by --item or --job with an id.")

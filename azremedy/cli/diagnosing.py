@@ -47,7 +47,10 @@ def read_case(flags: Flags) -> Case:
             guests=flags.guest,
         ) as session,
     ):
+        name(flags)
         subscription = lying_in(session, flags.named)
+        if flags.mask:
+            flags.mask.about(subscription)
         estate, scan = session.examine(
             subscription,
             more=LOCKS,
@@ -58,9 +61,24 @@ def read_case(flags: Flags) -> Case:
             listed=lambda estate: subject_of(estate, flags),
             inside=asking(session, subscription, now=flags.now) if flags.guest else None,
         )
+        if flags.mask:
+            flags.mask.learn(estate)
         subject = subject_of(estate, flags)
         estate = for_cures(session, with_job(session, estate, subject, flags), scan)
         return case(replace(subject, estate=estate), scan, flags)
+
+
+def name(flags: Flags) -> None:
+    """Let `--mask` hide what the command line names."""
+    if flags.mask:
+        flags.mask.names(
+            subscription=flags.subscription,
+            group=flags.resource_group,
+            vm=flags.vm,
+            item=(flags.item,),
+            job=(flags.job,),
+            tenant=(flags.tenant,),
+        )
 
 
 def lying_in(session: Session, named: Sequence[str]) -> Subscription:
@@ -73,9 +91,12 @@ def lying_in(session: Session, named: Sequence[str]) -> Subscription:
 
 def saved_case(flags: Flags, file: Path) -> Case:
     """Judge a VM of a saved estate. What its cure would need beyond that was not read."""
+    name(flags)
     kept = looked_back(saved.load(file), flags.lookback, file)
     playbooks = judging(kept.reads)
     estate = with_gaps(kept, playbooks)
+    if flags.mask:
+        flags.mask.learn(estate)
     subject = subject_of(estate, flags)
     return case(subject, evaluate(estate, playbooks, selection=flags.selection), flags)
 

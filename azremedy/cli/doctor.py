@@ -6,6 +6,7 @@ import click
 
 from azremedy.cli.options import color, debugging, option, output
 from azremedy.cli.output import colored, note, put, width
+from azremedy.cli.veil import Veil, mask, refuse_beside
 from azremedy.errors import Exit
 from azremedy.report import render
 
@@ -15,6 +16,7 @@ from azremedy.report import render
 @option("--cloud", help="public, usgov, china, sandbox, or an address.  [default: public]")
 @option("--tenant", help="The tenant to sign in to.")
 @output()
+@mask()
 @color()
 @debugging()
 @click.pass_context
@@ -26,6 +28,7 @@ def doctor(
     cloud: str | None,
     tenant: str | None,
     output: str,
+    mask: Veil | None,
     color: str,
 ) -> Exit:
     """
@@ -37,8 +40,13 @@ def doctor(
     from azremedy.doctor import examine  # noqa: PLC0415 - the SDK is loaded when something is read
     from azremedy.report import doctor as shown  # noqa: PLC0415 - as above
 
+    refuse_beside(mask, {"debug": ctx.obj["debug"]})
     log = note if ctx.obj["debug"] else None
     lines = list(examine(cloud, subscriptions=subscription, tenant=tenant, log=log))
+    if mask:
+        from azremedy.cli import veiled  # noqa: PLC0415 - only --mask needs it
+
+        lines = veiled.lines(lines)
     if output == "table":
         colors = colored(color)
         put(shown.text(lines, width=width(), color=colors), color=colors)

@@ -14,6 +14,7 @@ from azremedy.cli.options import Report, color, debugging, option, pick, refuse_
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
 from azremedy.cli.scan import scan
+from azremedy.cli.veil import Veil, refuse_beside
 from azremedy.errors import AzremedyError, Exit
 from azremedy.plan import Choices, FixClass
 from azremedy.planfile import Asked, Place
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 OUTPUTS = ("table", "json", "yaml", "none")
 SELECTING = (
     "subscription", "cloud", "tenant", "resource_group", "vm", "playbook", "deep", "lookback", "deadline",
-    "allow_partial", "report", "quiet", "guest",
+    "allow_partial", "report", "mask", "quiet", "guest",
 )  # fmt: skip
 """The options of `scan` that say what to look at, and what to write of it."""
 
@@ -56,6 +57,7 @@ class Flags:
     deadline: timedelta | None
     allow_partial: bool
     report: tuple[Report, ...]
+    mask: Veil | None
     quiet: bool
     guest: bool
     apply: bool
@@ -310,6 +312,8 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
         raise AzremedyError(
             "--report means nothing with --apply: it shows a dry run. 'azremedy runs show' tells what a run did."
         )
+    beside_mask = {"apply": flags.apply, "save": flags.save, "as": flags.form, "debug": flags.debug}
+    refuse_beside(flags.mask, beside_mask)
     of_a_file = ctx.get_parameter_source("subscription") is click.core.ParameterSource.DEFAULT_MAP
     if flags.apply and not flags.plan and (of_a_file or not flags.subscription):
         raise AzremedyError("--apply needs --subscription, or --plan with a plan that names one.")
@@ -335,12 +339,26 @@ def shown(flags: Flags) -> Exit:
             guests=flags.guest,
         ) as session,
     ):
+        if flags.mask:
+            flags.mask.names(
+                subscription=flags.subscription,
+                group=flags.resource_group,
+                vm=flags.vm,
+                tenant=(flags.tenant,),
+            )
         subscription = one_subscription(session, flags.subscription)
+        if flags.mask:
+            flags.mask.about(subscription)
         seen = look(session, subscription, flags.asked, flags.choices, show, now=flags.now)
-        there(flags.asked, seen)
-        say_unfitting(seen, flags.asked, flags.choices)
+        asked, choices = flags.asked, flags.choices
         place, created = Place(session.cloud, subscription), session.reader.now
-    document = plain(seen, place, flags.asked, flags.choices, created)
+        mask = flags.mask and flags.mask.of(seen.estate, seen.plan)
+        there(asked, seen)
+        say_unfitting(seen, asked, choices)
+    if flags.mask and mask:
+        seen, place = flags.mask.look(seen, mask), mask.masked(place)
+        asked, choices = mask.masked(asked), mask.masked(choices)
+    document = plain(seen, place, asked, choices, created)
     if flags.save:
         from azremedy import planfile  # noqa: PLC0415 - as above
 
@@ -353,7 +371,7 @@ def shown(flags: Flags) -> Exit:
         from azremedy.report import document as scans  # noqa: PLC0415 - as above
 
         save_reports(flags.report, {**scans.document([seen.scan]), "plan": document})
-    present(flags, seen, document, created, flags.choices)
+    present(flags, seen, document, created, choices)
     return incomplete(flags, seen)
 
 

@@ -11,6 +11,7 @@ from azremedy.cli.options import Report, debugging, option
 from azremedy.cli.options import report as written
 from azremedy.cli.output import put
 from azremedy.cli.reports import save_reports
+from azremedy.cli.veil import Veil, mask, refuse_beside
 from azremedy.errors import AzremedyError, Exit
 from azremedy.report import TEXTS, of_document, render
 
@@ -32,8 +33,12 @@ from azremedy.report import TEXTS, of_document, render
     metavar="FORMAT=FILE",
     help="Also write a file, as in 'azremedy scan'; may be repeated.",
 )
+@mask()
 @debugging()
-def report(file: str, output: str, report: tuple[Report, ...]) -> Exit:
+@click.pass_context
+def report(
+    ctx: click.Context, /, *, file: str, output: str, report: tuple[Report, ...], mask: Veil | None
+) -> Exit:
     """
     Write what an earlier scan found in another format.
 
@@ -42,7 +47,12 @@ def report(file: str, output: str, report: tuple[Report, ...]) -> Exit:
     """
     from azremedy.report.read import read  # noqa: PLC0415 - decoding is loaded when something is decoded
 
+    refuse_beside(mask, {"debug": ctx.obj["debug"]})
     document = read(*content(file))
+    if mask:
+        from azremedy.cli.veiled import document as veiled  # noqa: PLC0415 - only --mask needs it
+
+        document = veiled(document)
     save_reports(report, document)
     put(render(output, of_document(output, document)))
     return Exit.CLEAN

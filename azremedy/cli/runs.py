@@ -8,6 +8,7 @@ import click
 
 from azremedy.cli.options import color, debugging, meant, output
 from azremedy.cli.output import colored, put, width
+from azremedy.cli.veil import Veil, mask
 from azremedy.errors import AzremedyError
 from azremedy.report import render
 
@@ -19,23 +20,25 @@ if TYPE_CHECKING:
 
 @click.group(invoke_without_command=True)
 @output()
+@mask()
 @color()
 @debugging()
 @click.pass_context
-def runs(ctx: click.Context, /, *, output: str, color: str) -> None:
+def runs(ctx: click.Context, /, *, output: str, mask: Veil | None, color: str) -> None:
     """List the runs of `fix --apply` on this machine, oldest first."""
     if ctx.invoked_subcommand is None:
         from azremedy import journal  # noqa: PLC0415 - loaded when something is listed
 
-        show([summary(run) for run in journal.runs()], output, color)
+        show([veiled(summary(run), run, mask) for run in journal.runs()], output, color)
 
 
 @runs.command("show")
 @click.argument("run")
 @output()
+@mask()
 @color()
 @debugging()
-def show_run(run: str, output: str, color: str) -> None:
+def show_run(run: str, output: str, mask: Veil | None, color: str) -> None:
     """Show each write of a run, and what became of it."""
     found = named(run)
     rows = [
@@ -52,7 +55,17 @@ def show_run(run: str, output: str, color: str) -> None:
         }
         for one in found.entries
     ]
-    show(rows if output == "table" else {**summary(found), "steps": rows}, output, color)
+    data = rows if output == "table" else {**summary(found), "steps": rows}
+    show(veiled(data, found, mask), output, color)
+
+
+def veiled(data: Any, run: Run, mask: Veil | None) -> Any:
+    """Return what is shown of a run: as it is, or with pseudonyms."""
+    if mask is None:
+        return data
+    from azremedy.cli import veiled as masked  # noqa: PLC0415 - only --mask needs it
+
+    return masked.run(data, run)
 
 
 def summary(run: Run) -> dict[str, Any]:

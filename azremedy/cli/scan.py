@@ -33,7 +33,7 @@ from azremedy.cli.options import (
 )
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
-from azremedy.cli.veil import Veil, mask
+from azremedy.cli.veil import Veil, mask, refuse_beside
 from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import of_document, render
@@ -287,12 +287,8 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
 
 def refuse_unmasked(flags: Flags) -> None:
     """Refuse, beside `--mask`, what keeps or logs names as they are."""
-    for name, given in (("debug", flags.debug), ("save-estate", flags.save_estate), ("guest", flags.guest)):
-        if flags.mask and given:
-            writes = "keeps a journal with" if name == "guest" else "writes"
-            raise AzremedyError(
-                f"--{name} {writes} names as they are, which --mask is there to hide: give one of them."
-            )
+    given = {"debug": flags.debug, "save-estate": flags.save_estate, "guest": flags.guest}
+    refuse_beside(flags.mask, given)
 
 
 def refuse_unasked(flags: Flags) -> None:
