@@ -21,6 +21,7 @@ from changing import (
     judged,
     plan,
     planned,
+    read,
     tf_disk,
     tf_item,
     tf_nsg,
@@ -309,6 +310,42 @@ UNKNOWN: dict[str, tuple[Any, str]] = {
         ),
         f"{VNET} (update): subnet 'default' was not read",
     ),
+    "a change type that nobody knows": (
+        what_if(foreseen(LOCK, None, {"level": "ReadOnly"}, "Nonsense")),
+        f"{LOCK}: the change type 'Nonsense' is not known here, so what becomes of it cannot be told",
+    ),
+    "a change without a type": (
+        what_if({**foreseen(LOCK, None, {"level": "ReadOnly"}), "changeType": None}),
+        f"{LOCK}: it has no change type, so what becomes of it cannot be told",
+    ),
+    "a change of nothing": (
+        what_if({**foreseen(LOCK, None, {"level": "ReadOnly"}), "resourceId": 7}),
+        "a change without a resourceId: what-if does not say what it is of",
+    ),
+    "a possible change that what-if does not support": (
+        what_if(potentialChanges=[foreseen(LOCK, None, None, "Unsupported")]),
+        f"{LOCK}: what-if does not support it",
+    ),
+    "an element of a what-if that is no change": (
+        {**what_if(), "changes": [None]},
+        "element 0 of changes: it is not a resource: the file is not whole",
+    ),
+    "an element of a plan that is no change": (
+        {**plan(), "resource_changes": [planned("azurerm_nothing", None, {}), None]},
+        "element 1 of resource_changes: it is not a resource: the file is not whole",
+    ),
+    "an action that nobody knows": (
+        plan(planned("azurerm_management_lock", None, {"lock_level": "ReadOnly"}, "conjure")),
+        "azurerm_management_lock.it: the action 'conjure' is not known here, so what becomes of it cannot be told",
+    ),
+    "a resource without an action": (
+        plan({**planned("azurerm_management_lock", None, {}), "change": None}),
+        "azurerm_management_lock.it: it has no action, so what becomes of it cannot be told",
+    ),
+    "a resource without a type": (
+        plan({**planned("azurerm_management_lock", None, {}), "type": None}),
+        "azurerm_management_lock.it: the plan does not say of what type it is",
+    ),
     "the disks of a VM in a what-if": (
         what_if(
             foreseen(
@@ -329,6 +366,30 @@ def test_not_evaluated(name: str) -> None:
 
     assert found.diagnoses == ()
     assert because in [one.because for one in found.not_evaluated]
+
+
+@pytest.mark.parametrize("name", ["the rest of a plan that defers", "an element of a plan that is no change"])
+def test_what_any_playbook_might_speak_of_is_told_whichever_is_asked(name: str) -> None:
+    told, because = UNKNOWN[name]
+    found = change.judge(world(), read(told), [load()["disk-size"]])
+
+    assert [(one.playbook, one.because) for one in found.not_evaluated] == [("disk-size", because)]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        what_if(foreseen(LOCK, {"level": "ReadOnly"}, {"level": "ReadOnly"}, "NoChange")),
+        what_if(foreseen(LOCK, {"level": "ReadOnly"}, None, "Ignore")),
+        what_if(foreseen("/subscriptions/x/resourceGroups/g/providers/Microsoft.Web/sites/a", None, {}, "Nonsense")),
+        plan(planned("azurerm_management_lock", {}, {}, "no-op")),
+        plan(planned("azurerm_management_lock", {}, None, "forget")),
+        plan(planned("azurerm_linux_web_app", None, {}, "conjure")),
+        plan({**planned("azurerm_management_lock", None, {}), "mode": "data"}),
+    ],
+)  # fmt: skip
+def test_what_changes_nothing_that_matters_is_no_gap(told: Any) -> None:
+    assert judged(told).not_evaluated == ()
 
 
 def test_a_gap_that_none_of_the_playbooks_speaks_of_is_nobodys() -> None:

@@ -23,6 +23,7 @@ from building import (
     policy_id,
     vm,
 )
+from changing import LOCK, foreseen, plan, planned, what_if, world
 from commands import Ended, azremedy, keep
 from jsonschema import Draft202012Validator
 
@@ -51,10 +52,15 @@ OPEN = "azremedy: the gate is open: nothing at or above corroborated was found\n
 
 def gate(read: Estate, folder: Path, *arguments: str | Path, hours: float = 0) -> Ended:
     """Judge an estate that was read so many hours ago."""
-    fresh = replace(read, read_at=datetime.now(UTC) - timedelta(hours=hours))
-    shift = fresh.read_at - read.read_at
+    return azremedy("gate", "--estate", keep(fresh(read, hours), folder), *LOCKS, *arguments)
+
+
+def fresh(read: Estate, hours: float = 0) -> Estate:
+    """Return an estate as if it had been read so many hours ago."""
+    read_at = datetime.now(UTC) - timedelta(hours=hours)
+    shift = read_at - read.read_at
     jobs = tuple(replace(one, started=one.started and one.started + shift) for one in read.jobs)
-    return azremedy("gate", "--estate", keep(replace(fresh, jobs=jobs), folder), *LOCKS, *arguments)
+    return replace(read, read_at=read_at, jobs=jobs)
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +253,53 @@ def test_of_a_change_only_what_it_breaks_itself_counts(
 
     assert (ended.code, said in " ".join(ended.out.split())) == (code, True), ended.err
     assert "agent-unresponsive" not in ended.out
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        plan(planned("azurerm_management_lock", None, {"lock_level": "ReadOnly"}, unknown={"scope": True})),
+        what_if(foreseen(LOCK, None, {"level": "ReadOnly"}, "Nonsense")),
+        {**plan(), "resource_changes": [None]},
+    ],
+    ids=["a scope known after apply", "a change type nobody knows", "no resource"],
+)
+def test_the_verdict_on_a_change_says_how_much_of_it_was_not_evaluated(told: object, tmp_path: Path) -> None:
+    file = tmp_path / "change.json"
+    file.write_text(json.dumps(told))
+    ended = azremedy("gate", "--estate", keep(fresh(world()), tmp_path), "--allow-partial", "--change", file)
+
+    assert ended.code == 0
+    assert "nothing at or above corroborated was found; not evaluated: 1" in ended.err
+    assert "Not evaluated:" in ended.out
+
+
+def test_the_verdict_names_backups_that_failed_unexplained_and_reads_that_were_accepted(
+    tmp_path: Path,
+) -> None:
+    odd = fresh(
+        estate(
+            vm(),
+            failed_item(),
+            failed_job("NobodyKnows"),
+            unread=(Unread(Read.DISKS, OTHER_VAULT, "refused"),),
+        )
+    )
+    ended = azremedy("gate", "--estate", keep(odd, tmp_path), "--allow-partial")
+
+    assert ended.code == 0
+    assert (
+        "; failed, and no finding says why: 1 VM; reads that failed, accepted by --allow-partial: "
+        in ended.err
+    )
+
+
+def test_a_threshold_of_never_is_said_to_let_all_pass(tmp_path: Path) -> None:
+    ended = gate(sick, tmp_path, "--fail-on", "never")
+
+    assert (ended.code, ended.err) == (
+        0, "azremedy: the gate is open: --fail-on never lets all findings pass\n"
+    )  # fmt: skip
 
 
 def test_what_is_no_change_is_refused_in_a_sentence(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Json
 
 Values: TypeAlias = Mapping[str, Any]
 """The attributes of a Terraform resource, or the body of an ARM one: only those that a verdict looks at."""
@@ -54,9 +54,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something of the change that cannot be laid over an estate, and the playbook that might speak of it."""
+    """
+    Something of the change that cannot be laid over an estate, and the playbook that might speak of it.
 
-    playbook: str
+    Where that is None any might: it is not known what it is, or it is the whole change.
+    """
+
+    playbook: str | None
     address: str
     because: str
     about: ArmId | None = None
@@ -95,3 +99,10 @@ class Edit:
 
 class UnplacedError(Exception):
     """A resource of the change of which it cannot be told which one of the estate it is."""
+
+
+def strange(elements: Json, called: str) -> Iterator[Gap]:
+    """Yield the elements of a list that are no objects, so that nobody knows what they would change."""
+    for place, one in enumerate(elements if isinstance(elements, list) else ()):
+        if not isinstance(one, dict):
+            yield Gap(None, f"element {place} of {called}", "it is not a resource: the file is not whole")

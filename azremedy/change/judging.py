@@ -16,6 +16,8 @@ from azremedy.scan import Diagnosis, evaluate, worst_first
 from azremedy.selection import EVERYTHING, Selection
 
 NOT_THERE_YET = "nothing is broken yet: leave this out of the change"
+ANYONE = "protection-state"
+"""The playbook that names, if it is asked, what any of them might speak of."""
 NAMED = 3
 """How many addresses a message names before it counts the rest."""
 
@@ -186,12 +188,14 @@ def way(vm: ArmId, estate: Estate) -> Iterator[ArmId]:
 
 def unlaid(after: After, playbooks: Iterable[Playbook[Any]], selection: Selection) -> Iterator[NotEvaluated]:
     """Yield the gaps that one of the playbooks would speak of; one about nothing known is about the subscription."""
-    chosen = {one.id for one in playbooks}
+    chosen = [one.id for one in playbooks]
+    anyone = ANYONE if ANYONE in chosen else next(iter(chosen), ANYONE)
     for gap in after.gaps:
         of_another = gap.about is not None and gap.about in after.estate.vm and gap.about not in selection
-        if gap.playbook in chosen and not of_another:
+        playbook = gap.playbook or anyone
+        if playbook in chosen and not of_another:
             about = gap.about or after.estate.subscription.id
-            yield NotEvaluated(gap.playbook, about, f"{gap.address}: {gap.because}")
+            yield NotEvaluated(playbook, about, f"{gap.address}: {gap.because}")
 
 
 def attributed(

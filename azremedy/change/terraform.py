@@ -19,7 +19,17 @@ from typing import Any
 from azremedy.arm import ArmId, Json
 from azremedy.change import arm
 from azremedy.change.azurerm import KINDS, OUT_OF_SIGHT
-from azremedy.change.data import SENSITIVE, UNKNOWN, Change, Entry, Gap, Hidden, Reference, Values
+from azremedy.change.data import (
+    SENSITIVE,
+    UNKNOWN,
+    Change,
+    Entry,
+    Gap,
+    Hidden,
+    Reference,
+    Values,
+    strange,
+)
 from azremedy.change.places import NAMES, PATHS
 from azremedy.collect.values import arm_id, record, records, text, texts
 
@@ -33,17 +43,19 @@ ACTIONS: Mapping[tuple[str, ...], str] = {
     ("delete", "create"): "replace",
     ("create", "delete"): "replace",
 }
+SILENT = frozenset({("no-op",), ("read",), ("forget",)})
+"""What changes nothing in Azure."""
+MODES = frozenset({"data", "ephemeral", "list"})
+"""What is no resource of Azure's that the plan manages."""
 MODULE = re.compile(r'module\.([^.\[]+)(?:\[(?:"(?:[^"\\]|\\.)*"|\d+)\])?')
 REFERENCE = re.compile(r'([a-z][a-z0-9_]*)\.([A-Za-z_][\w-]*)(?:\[(?:"([^"]*)"|(\d+))\])?\.id')
 
 
 def entries(plan: Json) -> Change:
     """Return the change that a plan makes."""
-    changes = [
-        one for one in records(plan.get("resource_changes")) if one.get("mode", "managed") == "managed"
-    ]
+    changes = [one for one in records(plan.get("resource_changes")) if text(one.get("mode")) not in MODES]
     configuration = dict(configured(record(record(plan.get("configuration")).get("root_module")), ()))
-    made, gaps = [], list(incomplete(plan))
+    made, gaps = [], [*incomplete(plan), *strange(plan.get("resource_changes"), "resource_changes")]
     for one in changes:
         told = entry(one, Surroundings(plan, changes, configuration))
         if isinstance(told, Gap):
@@ -55,11 +67,9 @@ def entries(plan: Json) -> Change:
 
 def incomplete(plan: Json) -> Iterator[Gap]:
     if plan.get("errored") is True:
-        yield Gap(
-            "protection-state", "the plan", "it ended in an error, so that it does not hold the whole change"
-        )
+        yield Gap(None, "the plan", "it ended in an error, so that it does not hold the whole change")
     elif plan.get("complete") is False or plan.get("deferred_changes"):
-        yield Gap("protection-state", "the plan", "it defers a part of the change to a later one")
+        yield Gap(None, "the plan", "it defers a part of the change to a later one")
 
 
 class Surroundings:
@@ -136,10 +146,15 @@ def entry(change: dict[str, Json], around: Surroundings) -> Entry | Gap | None:
         text(change.get("address")) or "a resource without an address",
     )
     told = record(change.get("change"))
-    action = ACTIONS.get(tuple(texts(told.get("actions"))))
+    actions = tuple(texts(told.get("actions")))
     looked_at = type_ in KINDS or type_ in OUT_OF_SIGHT or type_ in AZAPI
-    if action is None or not (looked_at or type_ in PATHS):
+    if actions in SILENT or (type_ and not looked_at and type_ not in PATHS):
         return None
+    if not type_:
+        return Gap(None, address, "the plan does not say of what type it is")
+    if (action := ACTIONS.get(actions)) is None:
+        called = f"the action {' and '.join(actions)!r} is not known here" if actions else "it has no action"
+        return Gap(speaker(type_), address, f"{called}, so what becomes of it cannot be told")
     before = masked(told.get("before"), None, told.get("before_sensitive"))
     after = masked(told.get("after"), told.get("after_unknown"), told.get("after_sensitive"))
     if action == "delete":
@@ -157,6 +172,12 @@ def entry(change: dict[str, Json], around: Surroundings) -> Entry | Gap | None:
     )
     ids = KINDS[type_].ids if type_ in KINDS else ()
     return followed(made, change, ids, around)
+
+
+def speaker(type_: str) -> str | None:
+    """Return the playbook that speaks of a type, None where it depends on more than the type."""
+    kind = KINDS.get(type_) or OUT_OF_SIGHT.get(type_)
+    return kind.playbook if kind else None
 
 
 def masked(value: Json, unknown: Json, sensitive: Json) -> Any:

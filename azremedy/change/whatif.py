@@ -15,7 +15,7 @@ from typing import Any
 
 from azremedy.arm import ArmId, Json
 from azremedy.change import arm
-from azremedy.change.data import UNKNOWN, Change, Entry, Gap
+from azremedy.change.data import UNKNOWN, Change, Entry, Gap, strange
 from azremedy.collect.values import record, records, text
 
 ACTIONS = {"create": "create", "modify": "update", "delete": "delete"}
@@ -23,6 +23,8 @@ UNTOLD = {
     "unsupported": "what-if does not support it",
     "deploy": "what-if does not say what is deployed (run it without --result-format ResourceIdOnly)",
 }
+SILENT = frozenset({"nochange", "noeffect", "ignore"})
+"""What changes nothing, or is not a part of the deployment."""
 SKIPPED = frozenset({"nesteddeploymentshortcircuited", "nesteddeploymentskippedfrominternalexpansion"})
 """Diagnostics that say that a nested deployment was not opened."""
 
@@ -30,7 +32,7 @@ SKIPPED = frozenset({"nesteddeploymentshortcircuited", "nesteddeploymentskippedf
 def entries(result: Json) -> Change:
     """Return the change that a deployment makes."""
     made: list[Entry] = []
-    gaps = list(skipped(result))
+    gaps = [*skipped(result), *strange(result.get("changes"), "changes")]
     for one in records(result.get("changes")):
         told = entry(one)
         if isinstance(told, Gap):
@@ -45,32 +47,34 @@ def skipped(result: Json) -> Iterator[Gap]:
     for one in records(result.get("diagnostics")):
         if (text(one.get("code")) or "").lower() in SKIPPED:
             target = text(one.get("target")) or "a nested deployment"
-            yield Gap("protection-state", target, "what-if did not open this nested deployment")
+            yield Gap(None, target, "what-if did not open this nested deployment")
 
 
 def potential(result: Json) -> Iterator[Gap]:
+    yield from strange(result.get("potentialChanges"), "potentialChanges")
     for one in records(result.get("potentialChanges")):
         told = entry(one)
-        if isinstance(told, Entry):
+        if isinstance(told, Gap):
+            yield told
+        elif told:
             yield Gap(arm.SPOKEN_OF[told.type], told.address, "what-if holds it for possible only", told.id)
 
 
 def entry(change: dict[str, Json]) -> Entry | Gap | None:
     """Return what one element of `changes` does, None where it does nothing that a verdict looks at."""
-    address, kind = text(change.get("resourceId")) or "", (text(change.get("changeType")) or "").lower()
+    address, kind = text(change.get("resourceId")) or "", text(change.get("changeType")) or ""
     id_ = ArmId("/" + address.strip("/"))
     playbook = speaks(id_, address)
-    if playbook is None or kind not in {*ACTIONS, *UNTOLD}:
+    if kind.lower() in SILENT or (address and playbook is None):
         return None
+    if playbook is None:
+        return Gap(None, "a change without a resourceId", "what-if does not say what it is of")
     type_ = arm.GROUP if is_group(id_) else id_.type
-    if kind in UNTOLD:
-        because = text(change.get("unsupportedReason"))
-        return Gap(playbook, address, UNTOLD[kind] + (f": {because}" if because else ""), id_)
+    if because := untold(change, kind, type_):
+        return Gap(playbook, address, because, id_)
     if type_ == arm.DEPLOYMENT:
         return None
-    action, before, after = ACTIONS[kind], record(change.get("before")), record(change.get("after"))
-    if action != "delete" and not after:
-        return Gap(playbook, address, UNTOLD["deploy"], id_)
+    action, before, after = ACTIONS[kind.lower()], record(change.get("before")), record(change.get("after"))
     return Entry(
         address,
         type_,
@@ -79,6 +83,18 @@ def entry(change: dict[str, Json]) -> Entry | Gap | None:
         arm.kept(type_, evaluated(after)) if action != "delete" else None,
         id_,
     )
+
+
+def untold(change: dict[str, Json], kind: str, type_: str) -> str | None:
+    """Return why it cannot be told what an element does; a nested deployment tells it in the elements beside it."""
+    if kind.lower() in UNTOLD:
+        because = text(change.get("unsupportedReason"))
+        return UNTOLD[kind.lower()] + (f": {because}" if because else "")
+    if kind.lower() not in ACTIONS:
+        called = f"the change type {kind!r} is not known here" if kind else "it has no change type"
+        return f"{called}, so what becomes of it cannot be told"
+    nothing = ACTIONS[kind.lower()] != "delete" and not record(change.get("after"))
+    return UNTOLD["deploy"] if nothing and type_ != arm.DEPLOYMENT else None
 
 
 def speaks(id_: ArmId, address: str) -> str | None:

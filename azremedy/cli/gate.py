@@ -144,8 +144,27 @@ def sentence(flags: Flags, result: Result) -> str:
     stops: Sequence[Any] = result.at_or_above(flags.fail_on)
     if result.incomplete and not flags.allow_partial:
         return "the gate is closed: not everything could be read, so nothing is known to be healthy"
+    if flags.fail_on == NEVER:
+        return f"the gate is open: --fail-on never lets all findings pass{besides(flags, result)}"
     if not stops:
-        return f"the gate is open: nothing at or above {flags.fail_on} was found"
-    vms = len({one.finding.vm for one in stops})
-    findings = f"{len(stops)} finding{'' if len(stops) == 1 else 's'} at or above {flags.fail_on}"
-    return f"the gate is closed: {findings} on {vms} VM{'' if vms == 1 else 's'}"
+        return f"the gate is open: nothing at or above {flags.fail_on} was found{besides(flags, result)}"
+    findings = f"{counted(len(stops), 'finding')} at or above {flags.fail_on}"
+    vms = counted(len({one.finding.vm for one in stops}), "VM")
+    return f"the gate is closed: {findings} on {vms}{besides(flags, result)}"
+
+
+def besides(flags: Flags, result: Result) -> str:
+    """Return what the verdict does not rest on: no finding tells of it, and it is not known to be healthy."""
+    open_ = sum(len(scan.not_evaluated) for scan in result.scans)
+    unexplained = len({one.vm for scan in result.scans for one in scan.unexplained})
+    unread = len(result.failed) + sum(len(scan.unread) for scan in result.scans)
+    said = (
+        f"not evaluated: {open_}" if open_ else "",
+        f"failed, and no finding says why: {counted(unexplained, 'VM')}" if unexplained else "",
+        f"reads that failed, accepted by --allow-partial: {unread}" if unread and flags.allow_partial else "",
+    )
+    return "".join(f"; {one}" for one in said if one)
+
+
+def counted(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"
