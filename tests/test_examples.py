@@ -72,6 +72,10 @@ def test_nothing_that_a_caller_gives_is_written_into_the_shell_of_the_action() -
         assert "${{" not in step["run"]
 
 
+def test_the_action_says_what_its_output_is_where_nothing_is_found() -> None:
+    assert "none where nothing was found" in parsed(ACTION)["outputs"]["highest"]["description"]
+
+
 def test_the_example_of_suppressions_is_one() -> None:
     made = suppressions(EXAMPLES / "azremedy-ignore.yaml", load(), date(2026, 11, 25))
 
@@ -142,6 +146,8 @@ def test_the_step_runs_as_it_stands(place: tuple[str, Sandbox], build: str, tmp_
     ] in made
     if build != "azure-devops":
         assert f"exit-code={ended.returncode}" in (tmp_path / "output").read_text(encoding="utf-8")
+        highest = {"demo": "blocking", "healthy": "none"}.get(name)
+        assert highest is None or f"highest={highest}\n" in (tmp_path / "output").read_text(encoding="utf-8")
         assert "## Azure VM backups" in (tmp_path / "summary").read_text(encoding="utf-8")
 
 
