@@ -27,12 +27,13 @@ from building import (
     points,
     vm,
 )
-from commands import Ended, azremedy, command, environment, keep
+from commands import Ended, azremedy, azremedy_in, command, environment, keep
 from jsonschema import Draft202012Validator
 
 from azremedy import playbook
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
+from azremedy.report import REPORTS
 from azremedy.report.schema import schema
 from azremedy.resources import Read, Subscription, Unread
 
@@ -155,6 +156,7 @@ def test_reports_are_files_beside_the_output(tmp_path: Path) -> None:
         ("json=", "'json=' is not of the form FORMAT=FILE"),
         ("json=nowhere/x.json", "the folder 'nowhere' does not exist"),
         ("json=.", "'.' is a folder"),
+        ("html=-", "'-' is no file: what goes to standard output is said with --output"),
     ],
 )
 def test_a_report_is_refused_in_one_sentence(report: str, said: str, tmp_path: Path) -> None:
@@ -162,6 +164,32 @@ def test_a_report_is_refused_in_one_sentence(report: str, said: str, tmp_path: P
 
     assert (ended.code, ended.out) == (2, "")
     assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ("html=x.out", "csv=x.out"),
+        ("html=x.out", "csv=../{folder}/x.out"),
+        ("sarif=x.sarif", "csv=x.inventory.txt"),
+        ("sarif=x.sarif", "sarif=x.json"),
+    ],
+)
+def test_a_report_is_not_written_over_another(files: tuple[str, str], tmp_path: Path) -> None:
+    first, second = (one.format(folder=tmp_path.name) for one in files)
+    file = keep(sick, tmp_path)
+    ended = azremedy_in(tmp_path, "scan", "--estate", file, "--report", first, "--report", second)
+
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{first} and {second} would be written to the same file" in ended.err
+    assert [one.name for one in tmp_path.iterdir()] == [file.name]
+
+
+def test_the_help_names_every_format_of_a_report() -> None:
+    shown = " ".join(azremedy("scan", "--help", COLUMNS="200").out.split())
+
+    assert f"Also write a file: {', '.join(REPORTS[:-1])} or {REPORTS[-1]};" in shown
+    assert "html" in REPORTS
 
 
 def test_a_report_replaces_the_old_one_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:

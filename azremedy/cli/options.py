@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -110,8 +111,32 @@ def report(written: str) -> Report:
     return Report(form, target(file))
 
 
+def apart(ctx: click.Context, param: click.Parameter, value: tuple[Report, ...]) -> tuple[Report, ...]:  # noqa: ARG001 - click's signature
+    """Refuse reports of which one would be written over another."""
+    taken: dict[str, Report] = {}
+    for one in value:
+        for file in written(one):
+            other = taken.setdefault(os.path.normcase(file.resolve()), one)
+            if other is not one:
+                raise click.BadParameter(
+                    f"{other.form}={other.path} and {one.form}={one.path} would be written to the same file."
+                )
+    return value
+
+
+def written(of: Report) -> tuple[Path, ...]:
+    """Return the files of a report."""
+    if of.form != "sarif":
+        return (of.path,)
+    from azremedy.report.sarif import inventory_of  # noqa: PLC0415 - a format is loaded when it is written
+
+    return of.path, of.path.with_name(inventory_of(of.path).name)
+
+
 def target(file: str) -> Path:
     """Return a file to be written, refusing now what could not be written after minutes of reading."""
+    if file == "-":
+        raise click.BadParameter("'-' is no file: what goes to standard output is said with --output.")
     path = Path(file)
     if not path.absolute().parent.is_dir():
         raise click.BadParameter(f"the folder {str(path.parent)!r} does not exist.")
@@ -130,6 +155,11 @@ def output(default: str = "table") -> Callable[[F], F]:
         show_default=True,
         help="What is written to standard output.",
     )
+
+
+def reports(text: str) -> Callable[[F], F]:
+    """Make `--report`."""
+    return option("--report", type=report, multiple=True, callback=apart, metavar="FORMAT=FILE", help=text)
 
 
 def annotation() -> Callable[[F], F]:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from azremedy.cli.options import Report, debugging, option
-from azremedy.cli.options import report as written
+from azremedy.cli.options import Report, debugging, option, reports
 from azremedy.cli.output import put
 from azremedy.cli.reports import save_reports
 from azremedy.cli.veil import Veil, mask, refuse_beside
@@ -26,13 +25,7 @@ from azremedy.report import TEXTS, of_document, render
     show_default=True,
     help="What is written to standard output.",
 )
-@option(
-    "--report",
-    type=written,
-    multiple=True,
-    metavar="FORMAT=FILE",
-    help="Also write a file, as in 'azremedy scan'; may be repeated.",
-)
+@reports("Also write a file, as in 'azremedy scan'; may be repeated.")
 @mask()
 @debugging()
 @click.pass_context

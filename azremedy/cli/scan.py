@@ -27,7 +27,7 @@ from azremedy.cli.options import (
     pick,
     playbook_ids,
     refuse_inside,
-    report,
+    reports,
     span,
     target,
 )
@@ -36,7 +36,7 @@ from azremedy.cli.reports import save_reports
 from azremedy.cli.veil import Veil, mask, refuse_beside
 from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
-from azremedy.report import of_document, render
+from azremedy.report import REPORTS, of_document, render
 from azremedy.resources import Read, Unread
 from azremedy.scan import Diagnosis, Scan
 from azremedy.selection import Selection
@@ -192,13 +192,7 @@ class Result:
 @option("--exit-zero", is_flag=True, help="Exit with 0 instead of 1; never instead of 2 and above.")
 @option("--allow-partial", is_flag=True, help="Accept what could not be read, instead of exiting with 3.")
 @output()
-@option(
-    "--report",
-    type=report,
-    multiple=True,
-    metavar="FORMAT=FILE",
-    help="Also write a file: json, sarif, junit, markdown or csv; may be repeated.",
-)
+@reports(f"Also write a file: {', '.join(REPORTS[:-1])} or {REPORTS[-1]}; may be repeated.")
 @option("--query", help="A JMESPath expression, applied to the JSON document.")
 @option("--save-estate", type=target, metavar="FILE", help="Keep what was read in a file.")
 @option(
