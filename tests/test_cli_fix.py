@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -317,18 +317,18 @@ def test_what_is_left_by_hand_is_exit_code_1(run: Desk) -> None:
     assert [one["playbook"] for one in document(ended)["byHand"]] == ["egress-route"]
 
 
-def killed_with_a_lock_lifted(sandbox: Sandbox, folder: Path) -> None:
-    """Start a run, and kill it as soon as its lock is gone."""
-    before = len(locks(sandbox))
+def killed_with_a_lock_lifted(sandbox: Sandbox, folder: Path, before: Sequence[str] = ()) -> None:
+    """Start a run (behind the command `before`), and kill it as soon as its lock is gone."""
+    there = len(locks(sandbox))
     lifting = command("fix", "-s", "demo", *LOCKS, *GUARDED, "--apply", "--yes", "-o", "none")
     with subprocess.Popen(
-        lifting, env=environment(**variables(sandbox, folder)), stderr=subprocess.DEVNULL
+        [*before, *lifting], env=environment(**variables(sandbox, folder)), stderr=subprocess.DEVNULL
     ) as process:
-        while len(locks(sandbox)) == before:
+        while len(locks(sandbox)) == there:
             assert process.poll() is None
             time.sleep(0.005)
         process.kill()
-    assert len(locks(sandbox)) < before
+    assert len(locks(sandbox)) < there
 
 
 @posix

@@ -18,7 +18,7 @@ from building import item, lock, vm_id
 from azremedy import journal
 from azremedy.arm import ArmId, Request
 from azremedy.errors import AzremedyError, Exit
-from azremedy.journal import Applier, Header, Journal, Run
+from azremedy.journal import Applier, Header, Journal
 from azremedy.journal.data import loaded, plain
 from azremedy.plan import (
     Bracket,
@@ -192,28 +192,63 @@ def test_a_journal_of_another_version_is_refused_by_name(file: Path) -> None:
         journal.read(file)
 
 
-def test_knows_the_unfinished_runs_of_a_subscription_whose_process_is_gone(tmp_path: Path) -> None:
-    gone = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
-    )
-    dead = int(gone.stdout)
-    lifted(tmp_path / "dead.jsonl", pid=dead).close()
-    lifted(tmp_path / "alive.jsonl").close()
-    lifted(tmp_path / "elsewhere.jsonl", pid=dead, host="another-host").close()
-    lifted(tmp_path / "other.jsonl", pid=dead, subscription="s-2").close()
-    with lifted(tmp_path / "finished.jsonl", pid=dead) as written:
+def test_knows_the_unfinished_runs_of_a_subscription_on_which_nobody_is_at_work(tmp_path: Path) -> None:
+    lifted(tmp_path / "left.jsonl").close()
+    lifted(tmp_path / "elsewhere.jsonl", host="another-host").close()
+    lifted(tmp_path / "other.jsonl", subscription="s-2").close()
+    with lifted(tmp_path / "finished.jsonl") as written:
         written.finish(AT)
     (tmp_path / "noise.jsonl").write_text("noise\n")
 
-    assert [run.path.name for run in journal.unfinished(tmp_path, "s-1")] == ["dead.jsonl"]
+    with lifted(tmp_path / "alive.jsonl"):
+        left = journal.unfinished(tmp_path, "s-1")
+        assert {(run.path.name, run.here) for run in left} == {
+            ("left.jsonl", True),
+            ("elsewhere.jsonl", False),
+        }
+        assert {run.path.name for run in journal.unfinished(tmp_path)} - {"other.jsonl"} == {
+            "left.jsonl",
+            "elsewhere.jsonl",
+        }
     assert len(journal.runs(tmp_path)) == 5
 
 
-def test_a_process_of_before_the_restart_is_gone(file: Path) -> None:
-    lifted(file, boot="another start").close()
-    run: Run = journal.read(file)
+WRITE = """
+import sys
+from pathlib import Path
+from test_journal import lifted
+made = lifted(Path(sys.argv[1]))
+print("lifted", flush=True)
+sys.stdin.read()
+"""
 
-    assert run.alive is False
+
+def test_a_run_is_alive_as_long_as_its_process_whatever_process_ids_say(file: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITE, str(file)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline().strip() == b"lifted"
+        assert journal.read(file).header.pid == process.pid
+        assert journal.read(file).alive is True
+        with pytest.raises(AzremedyError, match="Another azremedy is at work on the journal"):
+            Journal.append(file)
+    finally:
+        process.kill()
+        while journal.read(file).alive:  # a process that nobody has waited for yet is dead all the same
+            pass
+        zombie = process.returncode is None
+        process.communicate()
+
+    assert zombie
+    for taken in (os.getpid(), os.getppid(), 1):
+        file.unlink()
+        lifted(file, pid=taken).close()
+        assert journal.read(file).alive is False
 
 
 HOLD = """

@@ -9,7 +9,7 @@ from pathlib import Path
 from azremedy import journal as journals
 from azremedy.cli.output import note, put
 from azremedy.cli.runs import named
-from azremedy.cli.writing import Writing, of_signal, of_steps, resumed, worst, writing
+from azremedy.cli.writing import Writing, left_here, of_signal, of_steps, resumed, worst, writing
 from azremedy.errors import AzremedyError, Exit, PlanRefused
 from azremedy.journal import Run
 from azremedy.report import outcome
@@ -44,13 +44,16 @@ def resume_all(
     """Resume one run, or every unfinished one of this machine."""
     if name and journal:
         raise AzremedyError("A run and --journal are two ways to name one: give one of them.")
-    if name or journal:
-        runs = [named(name or "", journal)]
-    else:
-        runs = [run for run in journals.runs() if not run.finished and run.here and not run.alive]
+    runs = [named(name or "", journal)] if name or journal else left_here()
     if not runs:
         note("azremedy: no run of this machine is unfinished")
-    return worst([resume_one(run, cloud, tenant, log) for run in runs])
+    codes = [resume_one(run, cloud, tenant, log) for run in runs]
+    return worst([*codes, Exit.STEP_FAILED if not (name or journal) and still_lifted() else Exit.CLEAN])
+
+
+def still_lifted() -> bool:
+    """Whether a run that is kept here and on which nobody is at work, of whatever host, left a lock lifted."""
+    return any(run.open_brackets for run in journals.unfinished())
 
 
 def resume_one(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Exit:

@@ -62,10 +62,25 @@ def writing(session: Session, subscription: Subscription, going_on: Run | None =
     guid = subscription.id.subscription or subscription.id.name
     with guarded() as stop, Applier(guid), session.writer() as writer:
         made = Writing(writer, ArmClock(writer), stop, session, subscription)
-        for run in unfinished(None, guid):
-            if going_on is None or run.path != going_on.path:
-                finish(run, made)
+        for run in left_here(guid, but=going_on):
+            finish(run, made)
         yield made
+
+
+def left_here(subscription: str | None = None, but: Run | None = None) -> list[Run]:
+    """
+    Return the runs of this host that did not come to their end, and say which of other hosts did not.
+
+    `but` is a run that the caller sees to itself.
+    """
+    left = [run for run in unfinished(None, subscription) if but is None or run.path != but.path]
+    for run in left:
+        if not run.here:
+            id_, host = run.header.id, run.header.host
+            complain(
+                f"run {id_} of the host {host} did not come to its end: `azremedy resume {id_}` closes it"
+            )
+    return [run for run in left if run.here]
 
 
 def finish(run: Run, made: Writing) -> None:

@@ -64,9 +64,9 @@ def state_folder() -> Line:
 
 
 def runs() -> Line:
-    """Say whether runs of this machine ended before their time, and which of them left locks lifted."""
+    """Say whether runs that are kept here ended before their time, and which of them left locks lifted."""
     known = journal.runs()
-    left = [run for run in known if not run.finished and run.here and not run.alive]
+    left = journal.unfinished()
     details = {
         "unfinished": [{"run": run.header.id, "openLocks": len(run.open_brackets)} for run in left],
         "running": sum(not run.finished and run.alive for run in known),

@@ -1,10 +1,17 @@
-"""The machine: its start, its processes, and the one of them that may write to a subscription."""
+"""
+The machine: its start, the one process that may write to a subscription, and whether that of a run is still there.
+
+A process id tells nothing of that: ids are given out again, and in a container every process may be number 1. Locks
+on files do, for they die with the process that holds them.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
+from time import sleep
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,12 +20,24 @@ from filelock import FileLock, Timeout
 
 from azremedy.errors import AzremedyError
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def folder() -> Path:
     """Return where journals and locks are kept unless a path is given."""
     return platformdirs.user_state_path("azremedy") / "runs"
+
+
+FAR: Final = 1 << 30
+"""The byte that is locked on Windows, where nobody reads what is locked: behind the end of every journal."""
+
+TURNS, PAUSE = 10, 0.05
+"""How often, and after how many seconds, it is tried to hold what others may just be looking at (`held`)."""
 
 
 def boot() -> str | None:
@@ -67,27 +86,41 @@ class Applier:
             return "unknown"
 
 
-def runs_here(pid: int) -> bool:
-    """Whether a process of this id is there."""
-    if os.name == "nt":  # os.kill would end the process there
-        return _runs_on_windows(pid)
+def hold(descriptor: int) -> bool:
+    """
+    Hold an open file until it is closed or this process ends, and return whether no other process does already.
+
+    On a file system that knows no locks nothing is held; the `Applier` keeps two runs apart there.
+    """
+    for _ in range(TURNS):
+        if _taken(descriptor, shared=False) is not False:
+            return True
+        sleep(PAUSE)
+    return False
+
+
+def held(path: Path) -> bool:
+    """Whether a file is held by a process that is there (see `hold`), this one included."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
         return False
-    except PermissionError:
-        return True
+    try:
+        return _taken(descriptor, shared=True) is False
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int, *, shared: bool) -> bool | None:
+    """Lock an open file without waiting: True where that was done, False where another has it, None where none can."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, FAR, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return None
     return True
-
-
-def _runs_on_windows(pid: int) -> bool:
-    import ctypes  # noqa: PLC0415 - needed on one system only
-
-    kernel = getattr(ctypes, "windll").kernel32  # noqa: B009 - the name exists on one system only
-    handle = kernel.OpenProcess(0x1000, False, pid)  # noqa: FBT003 - PROCESS_QUERY_LIMITED_INFORMATION, not inherited
-    if not handle:
-        return False
-    code = ctypes.c_ulong()
-    kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-    kernel.CloseHandle(handle)
-    return code.value == 259  # STILL_ACTIVE

@@ -13,7 +13,7 @@ from typing import Final
 from azremedy.arm import Json
 from azremedy.errors import AzremedyError
 from azremedy.journal.data import loaded
-from azremedy.journal.process import boot, folder, runs_here
+from azremedy.journal.process import folder, held
 from azremedy.journal.writing import SUFFIX, VERSION, Header
 from azremedy.plan import Group, Step
 
@@ -71,10 +71,8 @@ class Run:
 
     @property
     def alive(self) -> bool:
-        """Whether its process may still be at work: it is this host, not restarted since, and the process is there."""
-        if not self.here or (self.header.boot and self.header.boot != boot()):
-            return False
-        return runs_here(self.header.pid)
+        """Whether a process is at work on it: it holds the journal, and lets go of it however it ends."""
+        return held(self.path)
 
 
 def read(path: Path) -> Run:
@@ -100,14 +98,17 @@ def runs(where: Path | None = None) -> tuple[Run, ...]:
     return tuple(sorted(_readable(where or folder()), key=lambda run: run.header.started))
 
 
-def unfinished(where: Path | None, subscription: str) -> tuple[Run, ...]:
-    """Return the runs of a subscription on this host that did not come to their end and whose process is gone."""
+def unfinished(where: Path | None = None, subscription: str | None = None) -> tuple[Run, ...]:
+    """
+    Return the runs (of a subscription) that did not come to their end and on which no process is at work.
+
+    Those of other hosts are among them (`Run.here`): a host's name may be new after each start of a container.
+    """
     return tuple(
         run
         for run in runs(where)
         if not run.finished
-        and run.header.subscription.lower() == subscription.lower()
-        and run.here
+        and (subscription is None or run.header.subscription.lower() == subscription.lower())
         and not run.alive
     )
 

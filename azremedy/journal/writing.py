@@ -21,7 +21,7 @@ from azremedy import __version__
 from azremedy.arm import Json
 from azremedy.errors import AzremedyError
 from azremedy.journal.data import plain
-from azremedy.journal.process import boot, folder
+from azremedy.journal.process import boot, folder, hold
 from azremedy.plan import Group, Step
 
 VERSION: Final = 1
@@ -87,6 +87,8 @@ class Journal:
     """
     A journal that is being written. Every method returns when its line is on disk; many threads may write.
 
+    As long as it is open no other process can go on with it, and `Run.alive` is true.
+
     Use `Journal.new` for a run, `Journal.append` to go on with one, and each as a context manager.
     """
 
@@ -110,6 +112,7 @@ class Journal:
             raise AzremedyError(f"{file} is there already: name a new file for the journal.") from error
         except OSError as error:
             raise AzremedyError(f"The journal {file} cannot be written: {error.strerror}.") from error
+        hold(descriptor)
         journal = cls(file, descriptor)
         journal._line({"event": "run", "schemaVersion": VERSION, "run": plain(header)})
         _sync_folder(file.parent)
@@ -117,9 +120,16 @@ class Journal:
 
     @classmethod
     def append(cls, path: Path) -> Journal:
-        """Go on with a journal; a last line that was torn is dropped. Raises `AzremedyError`."""
+        """
+        Go on with a journal; a last line that was torn is dropped.
+
+        Raises `AzremedyError` where it cannot be written, or another process is at work on it.
+        """
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_APPEND | _BINARY)
+            if not hold(descriptor):
+                os.close(descriptor)
+                raise AzremedyError(f"Another azremedy is at work on the journal {path}: wait for its end.")
             whole = path.read_bytes().rfind(b"\n") + 1
             os.ftruncate(descriptor, whole)
         except OSError as error:
