@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 GROUP = "/subscriptions/1/resourceGroups/rg"
 VM = ArmId(f"{GROUP}/providers/Microsoft.Compute/virtualMachines/sql1")
 LOCK = ArmId(f"{GROUP}/providers/Microsoft.Authorization/locks/keep")
+VAULT = f"{GROUP}/providers/Microsoft.RecoveryServices/vaults/vault"
+ITEM = ArmId(f"{VAULT}/backupFabrics/Azure/protectionContainers/c/protectedItems/i")
 RESTART = Request("POST", VM, "restart")
 DROP = Request("DELETE", LOCK)
 
@@ -58,20 +60,54 @@ def test_quotes_a_name_that_would_end_the_path(server: Server, writer: ArmWriter
 
 
 def test_sends_an_etag_where_one_is_given(server: Server, writer: ArmWriter) -> None:
-    server.on(str(VM), Answer({}))
+    server.on(str(LOCK), Answer({}))
 
-    writer.send(Request("PUT", VM, body={}), 'W/"7"')
+    writer.send(Request("PUT", LOCK, body={}), 'W/"7"')
 
-    assert server.requests(str(VM))[0].headers["If-Match"] == 'W/"7"'
+    assert server.requests(str(LOCK))[0].headers["If-Match"] == 'W/"7"'
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(Request("DELETE", ITEM), id="a protected item's DELETE"),
+        pytest.param(Request("DELETE", ArmId(VAULT)), id="a vault's DELETE"),
+        pytest.param(Request("PUT", ArmId(VAULT), body={}), id="a vault's PUT"),
+        pytest.param(Request("PUT", ArmId(f"{VAULT}/backupPolicies/daily"), body={}), id="a policy"),
+        pytest.param(Request("PUT", ArmId(f"{VAULT}/backupconfig/vaultconfig"), body={}), id="soft delete"),
+        pytest.param(Request("DELETE", VM), id="a VM's DELETE"),
+        pytest.param(Request("DELETE", ArmId(f"{VM}/extensions/..")), id="a VM's DELETE in disguise"),
+        pytest.param(Request("DELETE", ArmId(f"{VM}//extensions/x")), id="an id with nothing in it"),
+        pytest.param(Request("PUT", VM, body={}), id="a VM's whole model"),
+        pytest.param(Request("PATCH", VM, body={"properties": {"userData": "x"}}), id="more of a VM"),
+        pytest.param(Request("PATCH", LOCK, body={}), id="a lock that is changed"),
+        pytest.param(Request("POST", VM, "generalize"), id="another action"),
+        pytest.param(Request("POST", VM, "restart/../generalize"), id="another action in disguise"),
+        pytest.param(
+            Request("POST", VM, "runCommand", {"commandId": "RunShellScript", "script": ["reboot"]}),
+            id="a script of others",
+        ),
+        pytest.param(
+            Request("PUT", ArmId(f"{GROUP}/providers/Microsoft.Authorization/roleAssignments/1"), body={}),
+            id="a role",
+        ),
+    ],
+)
+def test_what_no_playbook_writes_never_leaves(server: Server, writer: ArmWriter, request_: Request) -> None:
+    with pytest.raises(WriteError, match="It was not sent:") as refused:
+        writer.send(request_)
+
+    assert (refused.value.executed, refused.value.code) == (False, "NotOurs")
+    assert not server.requests(request_.address)
 
 
 def test_resolves_what_lies_ahead_by_arms_own_clock(server: Server, writer: ArmWriter) -> None:
-    server.on(f"{VM}/backup", Answer(b"", 202))
+    server.on(f"{ITEM}/backup", Answer(b"", 202))
     writer.get("/metadata/endpoints")
 
-    writer.send(Request("POST", VM, "backup", {"properties": {"until": "now+P7D", "at": ["now+PT1H30M"]}}))
+    writer.send(Request("POST", ITEM, "backup", {"properties": {"until": "now+P7D", "at": ["now+PT1H30M"]}}))
 
-    sent = json.loads(server.requests(f"{VM}/backup")[0].body)
+    sent = json.loads(server.requests(f"{ITEM}/backup")[0].body)
     assert sent == {"properties": {"until": "2026-11-29T07:00:00Z", "at": ["2026-11-22T08:30:00Z"]}}
 
 

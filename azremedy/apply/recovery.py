@@ -15,6 +15,7 @@ from azremedy.apply.keep import LOCK, says, shows, way_back
 from azremedy.apply.means import UNREADABLE, Means
 from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, Stop, Tell
 from azremedy.apply.nodes import Place, Walked
+from azremedy.apply.shapes import refuse_altered
 from azremedy.arm import Accepted, ArmId, Json, Reader, Request, Writer
 from azremedy.errors import WriteRefused
 from azremedy.plan import Bracket, Done, Expect, Irreversible, Node, Outcome, Restore, Step, Test, steps
@@ -61,6 +62,8 @@ class Run(Protocol):
     @property
     def path(self) -> Path: ...
     @property
+    def subscription(self) -> str: ...
+    @property
     def entries(self) -> Sequence[Entry]: ...
     @property
     def open_brackets(self) -> Sequence[Entry]: ...
@@ -95,7 +98,9 @@ def resume(  # noqa: PLR0917 - what a run needs, in the order of its docstring
     Close what a run left open, then find out what became of what it sent; `journal` goes on with the run's own.
 
     Nothing else is sent: steps that did not go out stay undone, and one whose fate cannot be read is unconfirmed.
+    Raises `PlanRefused` for a journal that was altered.
     """
+    refuse_altered(run)
     means = Means(writer, journal, settings, clock, tell, stop or Stop())
     learn_time(means, run)
     for one in run.open_brackets:
@@ -179,8 +184,9 @@ def ways_back(run: Run, reader: Reader) -> tuple[Back, ...]:
     """
     Return the way back of each confirmed step, the newest first, by reading what its target shows now.
 
-    Locks that were put back have none, being back. Raises `ReadError`.
+    Locks that were put back have none, being back. Raises `ReadError`, and `PlanRefused` for a journal that was altered.
     """
+    refuse_altered(run)
     return tuple(
         _way_back(one, reader)
         for one in reversed(run.entries)
@@ -278,8 +284,10 @@ def _way_back(entry: Entry, reader: Reader) -> Back:
 
 
 def _left(entry: Entry) -> tuple[Expect, ...]:
-    """What a run left: the whole body where it was kept, else what the step was to bring about."""
+    """What a run left: nothing of what it deleted, else the body that was kept, or what the step was to bring about."""
     step = entry.step
+    if step.request.method == "DELETE":
+        return (Expect(step.request.id, "", Test.ABSENT),)
     if entry.left is not None:
         return shows(step.request.id, entry.left["whole"])
     return tuple(one for one in step.after if one.test is not Test.NEWER)

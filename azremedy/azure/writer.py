@@ -10,6 +10,7 @@ from azure.core.rest import HttpRequest, HttpResponse
 
 from azremedy import __version__
 from azremedy.apply.addresses import quoted, version
+from azremedy.apply.shapes import refusal
 from azremedy.arm import Accepted, Look, resolved
 from azremedy.azure import pipeline
 from azremedy.azure.failures import REFUSED, SNIPPET, UNRESOLVED, UNTRUSTED, no_answer, plain
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 NOT_SENT: Final = frozenset({REFUSED, UNRESOLVED, UNTRUSTED})
 """What goes wrong before a request has left."""
+
+NOT_OURS: Final = "NotOurs"
+"""The code of a write that no playbook plans."""
 
 UNKNOWN: Final = frozenset({408, 500, 502, 503, 504})
 """Answers after which nobody knows whether the write was carried out."""
@@ -110,8 +114,10 @@ class ArmWriter:
         """
         Send a write, once (see `azremedy.arm.Writer`); with `etag`, only if the resource still has it.
 
-        Raises `WriteError`.
+        Raises `WriteError`, also for what is none of the writes that may ever leave (`azremedy.apply.shapes`).
         """
+        if why := refusal(request):
+            raise WriteError(f"It was not sent: {why}", executed=False, code=NOT_OURS)
         headers = self._headers() | ({"If-Match": etag} if etag else {})
         url = f"{self.cloud.endpoint}{quoted(request.address)}?api-version={version(request.id)}"
         try:

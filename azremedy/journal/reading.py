@@ -65,6 +65,11 @@ class Run:
         )
 
     @property
+    def subscription(self) -> str:
+        """The id of the subscription that it wrote to."""
+        return self.header.subscription
+
+    @property
     def here(self) -> bool:
         """Whether it ran on this host."""
         return self.header.host == platform.node()
