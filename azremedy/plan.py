@@ -281,6 +281,17 @@ def steps(*nodes: Node) -> Iterator[Step]:
                 yield from steps(*node.rungs)
 
 
+def brackets(*nodes: Node) -> Iterator[Bracket]:
+    """Yield every bracket of these nodes, those inside others included."""
+    for node in nodes:
+        match node:
+            case Bracket():
+                yield node
+                yield from brackets(*node.body)
+            case Ladder():
+                yield from brackets(*node.rungs)
+
+
 def fix_class(*nodes: Node) -> FixClass:
     """Return the strongest class among the steps of these nodes."""
     order = list(FixClass)

@@ -83,6 +83,35 @@ def verify(
     return tuple(look.verdicts((one for one in before if one.fingerprint in relief), relief))
 
 
+def verify_run(
+    groups: Iterable[Group],
+    known: Mapping[str, Playbook[Any]],
+    again: Estate,
+    after: Sequence[Diagnosed],
+    not_evaluated: Iterable[NotEvaluated] = (),
+    *,
+    done: Sequence[Done] = (),
+) -> tuple[Verified, ...]:
+    """
+    Return a verdict on each VM of each cure of a run of which nothing but its journal is left.
+
+    As `verify`, but how heavy a finding was is not known any more: what is there below `corroborated` is relieved.
+    """
+    look = Second(
+        again,
+        {one.fingerprint: one for one in after},
+        {(gap.playbook, gap.vm): gap.because for gap in not_evaluated},
+        {},
+    )
+    return tuple(
+        look.of_cure(known[cure.playbook], cure, vm, half_way=half_way(cure, done))
+        for group in groups
+        for cure in group.cures
+        if cure.playbook in known
+        for vm in cure.vms
+    )
+
+
 def half_way(cure: Cure, done: Sequence[Done]) -> bool:
     """Whether all that a cure does itself is done, and the rest of it is left to people."""
     applied = [one.step.request for one in done if one.outcome is Outcome.APPLIED]
@@ -112,6 +141,24 @@ class Second:
             verdict, reason = self.of(one, relief[one.fingerprint])
             yield Verified(one.playbook.id, one.finding.vm, one.fingerprint, verdict, reason)
 
+    def of_cure(self, playbook: Playbook[Any], cure: Cure, vm: ArmId, *, half_way: bool) -> Verified:
+        """Return the verdict on what a cure was for at one of its VMs."""
+        found = [self.found[one] for one in cure.findings if one in self.found]
+        there = max(
+            (one for one in found if one.finding.vm == vm), key=lambda one: one.finding.severity, default=None
+        )
+        verdict, reason = Verdict.FIXED, None
+        if there is not None and half_way:
+            verdict, reason = Verdict.STILL_THERE, f"by hand now: {numbered(cure.afterwards)}"
+        elif there is not None and there.finding.severity < Severity.CORROBORATED:
+            said = f"only {there.finding.severity} now: {there.finding.message}"
+            verdict, reason = Verdict.RELIEVED, cure.relief or said
+        elif there is not None:
+            verdict, reason = Verdict.STILL_THERE, there.finding.message
+        elif because := self.unknown(playbook, vm):
+            verdict, reason = Verdict.UNDECIDABLE, because
+        return Verified(playbook.id, vm, there.fingerprint if there else "", verdict, reason)
+
     def of(self, one: Diagnosed, relief: str | None) -> tuple[Verdict, str | None]:
         there = self.found.get(one.fingerprint)
         if there is not None:
@@ -121,15 +168,15 @@ class Second:
             if weight < one.finding.severity and weight < Severity.CORROBORATED:
                 return Verdict.RELIEVED, relief or f"only {weight} now: {there.finding.message}"
             return Verdict.STILL_THERE, there.finding.message
-        if because := self.unknown(one):
+        if because := self.unknown(one.playbook, one.finding.vm):
             return Verdict.UNDECIDABLE, because
         return Verdict.FIXED, None
 
-    def unknown(self, one: Diagnosed) -> str | None:
-        """Return why its absence proves nothing, if it does not."""
-        needed = one.playbook.needs | {Read.ITEMS}
+    def unknown(self, playbook: Playbook[Any], vm: ArmId) -> str | None:
+        """Return why the absence of a playbook's finding at a VM proves nothing, if it does not."""
+        needed = playbook.needs | {Read.ITEMS}
         if unasked := needed - self.estate.reads:
             return f"{min(unasked)} not asked for"
         if gap := self.estate.any_unread(*sorted(needed)):
             return f"{gap.read} not read: {gap.reason}"
-        return self.gaps.get((one.playbook.id, one.finding.vm))
+        return self.gaps.get((playbook.id, vm))

@@ -135,6 +135,25 @@ class TestResuming:
         assert resumed(lab) == []
         assert lab.writes() == []
 
+    def test_a_bracket_that_was_cut_short_is_unconfirmed_and_its_lock_is_back(self, lab: Bench) -> None:
+        before = lab.body(LOCK)["properties"]
+        cut = bracket(lab)
+        whole = lab.writer.get(str(LOCK), {"api-version": "2020-05-01"})
+        with Journal.new(header(lab.sandbox), lab.file) as written:
+            written.begin((group(cut),))
+            at, key = lab.writer.now, "g1/0/open"
+            written.intend(key, "g1", cut.open, body={"whole": whole}, at=at, opens="close")
+            lab.writer.send(cut.open.request)
+            written.note("confirmed", key, lab.writer.now)
+
+        [done] = resumed(lab)
+
+        assert (done.outcome, done.step) == (U, cut.open)
+        assert "ended before its time, and" in (done.reason or "")
+        assert "properties.restorePoints is a list of 18, expected below 18" in (done.reason or "")
+        assert lab.body(LOCK)["properties"] == before
+        assert lab.journal.finished
+
 
 class TestRollingBack:
     def test_takes_back_the_newest_first(self, lab: Bench) -> None:

@@ -11,10 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from applying import header
 from commands import Desk, Ended, command, environment, locks, variables
+from hostile import Ward, ward
+from scenes import ADMITTED
 from test_cli_fix import killed_with_a_lock_lifted, posix
+from test_never import CLOSED, LOCKED
 
 from azremedy import journal as journals
+from azremedy.cli.looking import Look
+from azremedy.journal import Journal
+from azremedy.plan import Bracket, Step, steps
 from azremedy.sandbox import Sandbox, embedded
 
 pytestmark = posix
@@ -145,6 +152,59 @@ def test_a_run_of_another_host_is_announced_and_closed_only_by_name(
     assert "lifted for" in run("resume", file.stem).out
     assert locks(sandbox) == before
     assert run("resume").code == 0
+
+
+def begun(made: Ward, seen: Look, step: Step, opens: str | None = None, whole: Any = None) -> None:
+    """Leave the journal of a run that died right after it sent this step."""
+    file = made.folder / "state" / "azremedy" / "runs" / "run.jsonl"
+    with made.session.writer() as writer, Journal.new(header(made.sandbox), file) as journal:
+        [group] = seen.plan.groups
+        journal.begin((group,))
+        writer.get(f"/subscriptions/{made.sandbox.subscription}", {"api-version": "2021-04-01"})
+        journal.intend(f"{group.id}/0", group.id, step, body={"whole": whole}, at=writer.now, opens=opens)
+        writer.send(step.request)
+
+
+def test_what_is_not_cured_is_said_and_is_no_success(tmp_path: Path) -> None:
+    with ward(tmp_path, LOCKED) as made:
+        seen = made.look(ADMITTED, "restore-point-lock")
+        [node] = seen.plan.groups[0].nodes
+        assert isinstance(node, Bracket)
+        before = locks(made.sandbox)
+        begun(made, seen, node.open, "close", made.state[node.open.request.id.key])
+
+        ended = made.cli("resume")
+        again = made.cli(
+            "scan", "-s", "demo", "--playbook", "restore-point-lock", "--fail-on", "corroborated"
+        )
+
+        assert locks(made.sandbox) == before
+        assert (ended.code, again.code) == (5, 1), ended.err
+        assert "unconfirmed  lift the CanNotDelete lock" in ended.out
+        assert "still there  sql1: restore-point-lock" in " ".join(ended.out.split("\n"))
+
+
+def test_what_is_cured_is_looked_at_again_and_said(tmp_path: Path) -> None:
+    with ward(tmp_path, CLOSED) as made:
+        seen = made.look(ADMITTED, "storage-egress")
+        [step] = steps(*seen.plan.groups[0].nodes)
+        begun(made, seen, step)
+
+        ended = made.cli("resume")
+
+        assert (ended.code, ended.err) == (0, "")
+        assert "fixed  web1: storage-egress" in ended.out
+        assert ended.out.splitlines()[-1] == "1 write, 1 fixed"
+
+
+def test_what_cannot_be_looked_at_again_is_incomplete(tmp_path: Path) -> None:
+    with ward(tmp_path, CLOSED) as made:
+        seen = made.look(ADMITTED, "storage-egress")
+        [step] = steps(*seen.plan.groups[0].nodes)
+        begun(made, seen, step)
+        made.fault("backupProtectedItems", kind="status", status=403, code="AuthorizationFailed", times=50)
+
+        assert made.cli("resume").code == 3
 
 
 def test_a_run_at_work_is_left_alone(run: Desk, sandbox: Sandbox, tmp_path: Path) -> None:

@@ -18,7 +18,20 @@ from azremedy.apply.nodes import Place, Walked
 from azremedy.apply.shapes import refuse_altered
 from azremedy.arm import Accepted, ArmId, Json, Reader, Request, Writer
 from azremedy.errors import WriteRefused
-from azremedy.plan import Bracket, Done, Expect, Irreversible, Node, Outcome, Restore, Step, Test, steps
+from azremedy.plan import (
+    Bracket,
+    Done,
+    Expect,
+    Group,
+    Irreversible,
+    Node,
+    Outcome,
+    Restore,
+    Step,
+    Test,
+    brackets,
+    steps,
+)
 
 OPEN: Final = frozenset({"intended", "sent", "unknown"})
 """States of a step of which the journal does not say how it ended."""
@@ -54,6 +67,8 @@ class Entry(Protocol):
     def closed(self) -> bool: ...
     @property
     def undone(self) -> bool: ...
+    @property
+    def executed(self) -> bool: ...
 
 
 class Run(Protocol):
@@ -63,6 +78,8 @@ class Run(Protocol):
     def path(self) -> Path: ...
     @property
     def subscription(self) -> str: ...
+    @property
+    def groups(self) -> Sequence[Group]: ...
     @property
     def entries(self) -> Sequence[Entry]: ...
     @property
@@ -97,7 +114,8 @@ def resume(  # noqa: PLR0917 - what a run needs, in the order of its docstring
     """
     Close what a run left open, then find out what became of what it sent; `journal` goes on with the run's own.
 
-    Nothing else is sent: steps that did not go out stay undone, and one whose fate cannot be read is unconfirmed.
+    Nothing else is sent: steps that did not go out stay undone, and one whose fate cannot be read is unconfirmed, as is
+    a lifted lock that went back before what it was lifted for had happened.
     Raises `PlanRefused` for a journal that was altered.
     """
     refuse_altered(run)
@@ -106,9 +124,32 @@ def resume(  # noqa: PLR0917 - what a run needs, in the order of its docstring
     for one in run.open_brackets:
         close(means, one.key, one.step.request.id, one.body.get("whole"), one.at)
     done = [_looked_up(means, one) for one in run.entries if one.state in OPEN and one.opens != "close"]
+    done += [cut for one in run.entries if (cut := _cut_short(means, run, one))]
     if all(one.closed for one in means.unlocked) and not any(one.code == INTERRUPTED for one in done):
         journal.finish(clock.now())
     return Result(tuple(done), tuple(means.unlocked))
+
+
+def _cut_short(means: Means, run: Run, entry: Entry) -> Done | None:
+    """Return the outcome of a bracket whose lock went back before what it was lifted for had happened, None for others."""
+    until = [
+        expected
+        for group in run.groups
+        for bracket in brackets(*group.nodes)
+        if group.id == entry.group and bracket.open == entry.step
+        for expected in bracket.until
+    ]
+    if entry.opens != "close" or not entry.executed or not until or means.stop.told:
+        return None
+    try:
+        why = expect.unmet(means.writer, until, entry.at)
+    except UNREADABLE as error:
+        why = f"what it was lifted for could not be read: {error}"
+    if why is None:
+        return None
+    reason = f"The run ended before its time, and {why}. Plan again with `azremedy fix`."
+    task = Task(entry.key, entry.group, entry.step, entry.opens)
+    return noted(means, task, Outcome.UNCONFIRMED, reason)
 
 
 def learn_time(means: Means, run: Run) -> None:

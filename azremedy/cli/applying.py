@@ -19,7 +19,7 @@ from azremedy.cli.looking import Look, look, one_subscription, scanned
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
 from azremedy.cli.proving import proofs
-from azremedy.cli.writing import Writing, of_signal, of_steps, worst, writing
+from azremedy.cli.writing import Writing, of_signal, of_steps, of_verdicts, worst, writing
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal
 from azremedy.plan import Bracket, FixClass, Group, Ladder, Node, steps
@@ -236,12 +236,9 @@ def report(flags: Flags, ending: Ending) -> None:
 
 def ended(ending: Ending) -> Exit:
     """Return the exit code: what is left is 1, and weighs less than what went wrong or is not known."""
-    verdicts = {one.verdict for one in ending.verified}
-    codes = [of_steps(ending.done, ending.unlocked)]
-    if ending.by_hand or Verdict.STILL_THERE in verdicts:
+    codes = [of_steps(ending.done, ending.unlocked), of_verdicts(ending.verified)]
+    if ending.by_hand:
         codes.append(Exit.FINDINGS)
-    if Verdict.UNDECIDABLE in verdicts:
-        codes.append(Exit.INCOMPLETE)
     if not all(one.proved for one in ending.proofs):
         codes.append(Exit.STEP_FAILED)
     if ending.refused:

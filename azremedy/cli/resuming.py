@@ -7,14 +7,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from azremedy import journal as journals
-from azremedy.cli.output import note, put
+from azremedy.cli.looking import scanned
+from azremedy.cli.output import complain, note, put
 from azremedy.cli.runs import named
-from azremedy.cli.writing import Writing, left_here, of_signal, of_steps, resumed, worst, writing
+from azremedy.cli.writing import (
+    Writing,
+    left_here,
+    of_signal,
+    of_steps,
+    of_verdicts,
+    resumed,
+    worst,
+    writing,
+)
 from azremedy.errors import AzremedyError, Exit, PlanRefused
 from azremedy.journal import Run
+from azremedy.plan import Done, Outcome
+from azremedy.planfile import Asked
+from azremedy.playbook import load
 from azremedy.report import outcome
 from azremedy.report.outcome import Ending
 from azremedy.session import Session, connect
+from azremedy.verify import Verified, verify_run
 
 Log = Callable[[str], None] | None
 
@@ -66,9 +80,33 @@ def resume_one(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Exi
         raise AzremedyError(f"Run {run.header.id} is at work (process {run.header.pid}): wait for its end.")
     with writing_of(run, cloud, tenant, log) as made:
         done, unlocked = resumed(run, made)
-        ending = Ending(run.header.id, made.guid, done, unlocked)
         stopped = of_signal(made.stop, unlocked)
-    put(outcome.text(ending))
+        codes = [of_steps(done, unlocked)]
+        verified: tuple[Verified, ...] = ()
+        if stopped is None:
+            verified, code = looked_again(made, journals.read(run.path))
+            codes.append(code)
+    put(outcome.text(Ending(run.header.id, made.guid, done, unlocked, verified)))
     still_open = bool(journals.read(run.path).open_brackets)
-    codes = [of_steps(done, unlocked), Exit.STEP_FAILED if still_open else Exit.CLEAN]
+    codes += [of_verdicts(verified), Exit.STEP_FAILED if still_open else Exit.CLEAN]
     return stopped if stopped is not None else worst(codes)
+
+
+def looked_again(made: Writing, run: Run) -> tuple[tuple[Verified, ...], Exit]:
+    """Read what a run was to cure again, and return what is left of it, or what it means that it cannot be read."""
+    known = load()
+    cures = [cure for group in run.groups for cure in group.cures if cure.playbook in known]
+    if not cures:
+        return (), Exit.CLEAN
+    asked = Asked(
+        playbooks=tuple(sorted({cure.playbook for cure in cures})),
+        vms=tuple(sorted({vm.text for cure in cures for vm in cure.vms})),
+        deep=True,
+    )
+    try:
+        estate, scan = scanned(made.session, made.subscription, asked, lambda _: None)
+    except AzremedyError as error:
+        complain(f"what run {run.header.id} was to cure could not be looked at again: {error}")
+        return (), error.exit
+    applied = [Done(one.group, one.step, Outcome.APPLIED) for one in run.entries if one.state == "confirmed"]
+    return verify_run(run.groups, known, estate, scan.diagnoses, scan.not_evaluated, done=applied), Exit.CLEAN

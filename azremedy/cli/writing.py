@@ -16,6 +16,7 @@ from azremedy.cli.output import complain, note
 from azremedy.errors import Exit, WriteError
 from azremedy.journal import Applier, Header, Journal, Run, header, unfinished
 from azremedy.plan import Done, Outcome, Unlocked
+from azremedy.verify import Verdict, Verified
 
 if TYPE_CHECKING:
     from azremedy.resources import Subscription
@@ -124,6 +125,14 @@ def of_steps(done: Iterable[Done], unlocked: Iterable[Unlocked]) -> Exit:
     """Return what the steps and brackets of a run mean for its exit code."""
     wrong = any(one.outcome in WRONG for one in done) or not all(one.closed for one in unlocked)
     return Exit.STEP_FAILED if wrong else Exit.CLEAN
+
+
+def of_verdicts(verified: Iterable[Verified]) -> Exit:
+    """Return what a second look means for the exit code: what is left is 1, what is not known is 3."""
+    verdicts = {one.verdict for one in verified}
+    if Verdict.UNDECIDABLE in verdicts:
+        return Exit.INCOMPLETE
+    return Exit.FINDINGS if Verdict.STILL_THERE in verdicts else Exit.CLEAN
 
 
 def of_signal(stop: Stop, unlocked: Iterable[Unlocked]) -> Exit | None:
