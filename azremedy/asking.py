@@ -17,11 +17,11 @@ from typing import Final
 
 from azremedy import agent
 from azremedy.apply import backups
-from azremedy.arm import Accepted, ArmId, ProbingReader
+from azremedy.arm import ArmId, Json, ProbingReader
 from azremedy.collect import Progress, Reading, by_read, pool
 from azremedy.collect.guests import guest
 from azremedy.errors import ReadError
-from azremedy.estate import Estate, Protected
+from azremedy.estate import Estate
 from azremedy.guest import Script, probe_of, sent
 from azremedy.journal import Journal
 from azremedy.plan import FixClass, Group, Irreversible, Step
@@ -99,7 +99,7 @@ def askable(estate: Estate, selected: Callable[[ArmId], bool]) -> tuple[list[Ask
         if one.vm is None or not selected(one.id) or not one.needs_guest:
             continue
         script = probe_of(one.vm)
-        if why := unfit(estate, one, one.vm, script):
+        if why := unfit(estate, one.vm, script):
             gaps[one.id] = not_asked(one.id, why)
         elif script:
             before = those[one.id].items if one.id in those else ()
@@ -107,9 +107,9 @@ def askable(estate: Estate, selected: Callable[[ArmId], bool]) -> tuple[list[Ask
     return list(those.values()), list(gaps.values())
 
 
-def unfit(estate: Estate, one: Protected, vm: Vm, script: Script | None) -> str | None:
+def unfit(estate: Estate, vm: Vm, script: Script | None) -> str | None:
     """Return why a VM may not be asked, as far as what was read tells."""
-    if why := silent(estate, one):
+    if why := silent(estate, vm):
         return why
     if script is None:
         return "its operating system is not known"
@@ -121,11 +121,11 @@ def unfit(estate: Estate, one: Protected, vm: Vm, script: Script | None) -> str 
     return f"the ReadOnly lock {lock.id.name} forbids it" if lock else None
 
 
-def silent(estate: Estate, one: Protected) -> str | None:
+def silent(estate: Estate, vm: Vm) -> str | None:
     """Return why nobody in a VM is known to take a script up."""
-    view = estate.view.get(one.id)
+    view = estate.view.get(vm.id)
     if view is None:
-        gap = estate.not_read(Read.VIEW, one.id)
+        gap = estate.not_read(Read.VIEW, vm.id)
         return f"its agent's state is not known{f': {gap.reason}' if gap else ''}"
     told = view.agent.time if view.agent else None
     silence = agent.silence(view, estate.read_at)
@@ -150,39 +150,52 @@ def answered(
     reader: ProbingReader, journal: Journal, inside: Inside, number: int, one: Asked
 ) -> Guest | Unread:
     """Ask one VM, unless a backup of it is in the way, and return what it told, or why it told nothing."""
-    key = f"guest/{number}"
+    if gap := in_the_way(reader, inside, one.vm.id, one.items):
+        return gap
+    result = ran(reader, journal, f"guest/{number}", one.step, one.script)
+    if isinstance(result, Unread):
+        return result
     try:
-        for item in one.items:
+        return guest(one.vm.id, one.script.os, reader.now, result)
+    except ValueError as error:
+        return nonsense(one.vm.id, error)
+
+
+def in_the_way(reader: ProbingReader, inside: Inside, vm: ArmId, items: Sequence[ArmId]) -> Unread | None:
+    """Return why a VM is not asked now: a backup of it runs or is due, or nobody knows."""
+    try:
+        for item in items:
             if why := backups.in_the_way(reader, item, whatever_the_schedule=inside.now):
-                return not_asked(one.vm.id, why)
+                return not_asked(vm, why)
     except ReadError as error:
-        return not_asked(one.vm.id, f"it could not be read whether a backup is in the way: {error.reason}")
-    journal.intend(key, "guest", one.step, body=None, at=reader.now, opens=None)
+        return not_asked(vm, f"it could not be read whether a backup is in the way: {error.reason}")
+    return None
+
+
+def ran(reader: ProbingReader, journal: Journal, key: str, step: Step, script: Script) -> Json | Unread:
+    """Note a script under a key (`group/number`), send it, and return its result, or why there is none."""
+    vm = step.request.id
+    journal.intend(key, key.partition("/")[0], step, body=None, at=reader.now, opens=None)
     try:
-        taken = reader.probe(one.vm.id, sent(one.script))
+        taken = reader.probe(vm, sent(script))
     except ReadError as error:
         known = error.status is not None and error.status < 500
         journal.note(
             "failed" if known else "unknown", key, reader.now, reason=error.reason, executed=not known
         )
-        return unread(one.vm.id, error)
-    return told(reader, journal, key, one, taken)
-
-
-def told(reader: ProbingReader, journal: Journal, key: str, one: Asked, taken: Accepted) -> Guest | Unread:
-    """Follow a probe to its end and return what it wrote."""
+        return unread(vm, error)
     journal.note("sent", key, reader.now, operation=taken.operation)
     try:
         result = reader.outcome(taken, WITHIN.total_seconds())
-        found = guest(one.vm.id, one.script.os, reader.now, result)
     except ReadError as error:
         journal.note("failed", key, reader.now, reason=error.reason, code=error.code)
-        return unread(one.vm.id, error)
-    except ValueError as error:
-        journal.note("confirmed", key, reader.now)
-        return Unread(Read.GUEST, one.vm.id, f"its answer makes no sense: {error}", 200, NO_SENSE)
+        return unread(vm, error)
     journal.note("confirmed", key, reader.now)
-    return found
+    return result
+
+
+def nonsense(vm: ArmId, error: ValueError) -> Unread:
+    return Unread(Read.GUEST, vm, f"its answer makes no sense: {error}", 200, NO_SENSE)
 
 
 def not_asked(vm: ArmId, why: str) -> Unread:

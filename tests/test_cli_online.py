@@ -26,12 +26,12 @@ NO_FORM = {
     ("explain", "--all"),
     ("rollback", "--yes"),
     ("rollback", "--allow"),
+    *((name, flag) for name in ("scan", "diagnose") for flag in ("--guest", "--now")),
+    ("logs", "--now"),
     *(
         ("fix", f"--{flag}")
         for flag in (*UNSAFE, "delete-collection", "exclude-lun", "attach-disks", "guest", "vss-copy")
     ),
-    ("scan", "--guest"),
-    ("scan", "--now"),
 }
 """Options without an environment form: another command's word for something else, or what must be asked for aloud."""
 

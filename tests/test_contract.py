@@ -56,7 +56,7 @@ LAYERS = (
         "verdicts",
     },
     {"azure", "change", "report", "sandbox"},
-    {"session", "fleet", "checkpoint", "asking", "roles", "doctor", "cli", "__main__", "__init__"},
+    {"session", "fleet", "checkpoint", "asking", "logs", "roles", "doctor", "cli", "__main__", "__init__"},
 )
 """From low to high; a module imports from layers below its own, and in its own as `MAY_MEET` says."""
 

@@ -18,7 +18,7 @@ from azremedy.apply.keep import COLLECTION, ITEM, LOCK, RULE
 from azremedy.arm import ArmId, Request
 from azremedy.errors import PlanRefused
 from azremedy.guest import ACTION as RUN_COMMAND
-from azremedy.guest import SHIPPED
+from azremedy.guest import known
 from azremedy.plan import Irreversible, Restore, Step
 
 VM: Final = "microsoft.compute/virtualmachines"
@@ -141,5 +141,7 @@ def plain(id_: ArmId) -> bool:
 def shipped(request: Request) -> bool:
     """Whether a Run Command says nothing but to run a script that azremedy ships."""
     body = request.body if isinstance(request.body, Mapping) else {}
-    script = body.get("script")
-    return body.keys() == {"commandId", "script"} and isinstance(script, list) and tuple(script) in SHIPPED
+    command, script = body.get("commandId"), body.get("script")
+    if body.keys() != {"commandId", "script"} or not isinstance(command, str) or not isinstance(script, list):
+        return False
+    return all(isinstance(line, str) for line in script) and known(command, tuple(script))

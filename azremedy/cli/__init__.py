@@ -26,6 +26,10 @@ COMMANDS = {
         "azremedy.cli.diagnose:diagnose",
         "Say of one VM why its last backup failed, cause by cause.",
     ),
+    "logs": (
+        "azremedy.cli.logs:logs",
+        "Read from inside one VM the last lines of its logs that speak of a fault.",
+    ),
     "fix": (
         "azremedy.cli.fix:fix",
         "Show what would cure the causes found, write by write, and with --apply do it.",

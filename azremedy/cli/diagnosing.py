@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from azremedy import saved, symptoms
 from azremedy.arm import ArmId
@@ -30,6 +30,22 @@ from azremedy.verdicts import Said, judge
 
 if TYPE_CHECKING:
     from azremedy.cli.diagnose import Flags
+
+
+class Meant(Protocol):
+    """How one VM is named: by itself, by its item, or by a failed job of it."""
+
+    @property
+    def selection(self) -> Selection: ...
+    @property
+    def vm(self) -> tuple[str, ...]: ...
+    @property
+    def resource_group(self) -> tuple[str, ...]: ...
+    @property
+    def item(self) -> str | None: ...
+    @property
+    def job(self) -> str | None: ...
+
 
 CHOICES = Choices(allow=frozenset({FixClass.SAFE, FixClass.GUARDED}))
 """What the cure shown is made for: nothing that cannot be taken back."""
@@ -126,7 +142,7 @@ def with_job(session: Session, estate: Estate, subject: Subject, flags: Flags) -
     return read_job(session.reader, estate, subject.protected, job)
 
 
-def subject_of(estate: Estate, flags: Flags) -> Subject:
+def subject_of(estate: Estate, flags: Meant) -> Subject:
     """Return the VM that is meant, with its item. Raises `AzremedyError` where none fits, or several do."""
     selection = flags.selection
     if flags.item or flags.job:
@@ -149,7 +165,7 @@ def subject_of(estate: Estate, flags: Flags) -> Subject:
     return Subject(estate, known.id if known else vm, likeliest(estate, items))
 
 
-def nothing_of(flags: Flags, estate: Estate) -> str:
+def nothing_of(flags: Meant, estate: Estate) -> str:
     if flags.item:
         return f"No protected item {flags.item!r} is there: give its id, as 'azremedy scan -o json' shows it."
     days = f"{estate.lookback.total_seconds() / 86_400:g} days"

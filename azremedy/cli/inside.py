@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from azremedy.asking import Inside
 from azremedy.cli.output import complain
 from azremedy.cli.writing import local_user
-from azremedy.guest import PROBES, sent
+from azremedy.guest import PROBES, Script, sent
 from azremedy.journal import Journal, header
 
 if TYPE_CHECKING:
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from azremedy.session import Session
 
 
-def asking(session: Session, subscription: Subscription, *, now: bool) -> Inside:
-    """Return how VMs are asked: it is said on stderr how many, whatever else is quiet, and a journal is opened."""
+def asking(
+    session: Session, subscription: Subscription, *, now: bool, scripts: Sequence[Script] = ()
+) -> Inside:
+    """
+    Return how VMs are asked: it is said on stderr how many, whatever else is quiet, and a journal is opened.
+
+    Each is sent the probe, or these `scripts` one after the other.
+    """
 
     @contextmanager
     def begin(vms: Sequence[ArmId]) -> Iterator[Journal]:
@@ -29,13 +35,14 @@ def asking(session: Session, subscription: Subscription, *, now: bool) -> Inside
             tenant=subscription.tenant or "",
             subscription=subscription.id.subscription or subscription.id.name,
             endpoint=session.cloud,
-            plan=sha256(b"".join(map(sent, PROBES.values()))).hexdigest(),
+            plan=sha256(b"".join(map(sent, scripts or PROBES.values()))).hexdigest(),
             started=session.reader.now,
         )
         with Journal.new(begun) as journal:
             number = f"{len(vms)} VM{'' if len(vms) == 1 else 's'}"
+            what = f"{len(scripts)} scripts that only read" if scripts else "a script that only reads"
             complain(
-                f"asking inside {number} of {subscription.name} through Run Command, with a script that only reads; "
+                f"asking inside {number} of {subscription.name} through Run Command, with {what}; "
                 f"run {begun.id}, journal {journal.path}"
             )
             yield journal

@@ -107,9 +107,9 @@ def settings(value: Json) -> tuple[Setting, ...]:
     return tuple(Setting(short(name), short(one)) for name, one in pairs(value))
 
 
-def short(value: Json) -> str:
+def short(value: Json, longest: int = LONGEST) -> str:
     """Return a text that is printable and not long."""
-    if not isinstance(value, str) or len(value) > LONGEST or not value.isprintable():
+    if not isinstance(value, str) or len(value) > longest or not value.isprintable():
         raise ValueError("a text in it is none, too long, or not printable")
     return value
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from azremedy.arm import Request
-from azremedy.guest import linux, windows
+from azremedy.guest import linux, logs, windows
 from azremedy.guest.answers import KEPT
 
 if TYPE_CHECKING:
@@ -29,9 +29,12 @@ __all__ = [
     "DISABLE",
     "ENABLE",
     "KEPT",
+    "LOGS",
     "PROBES",
+    "READING",
     "SHIPPED",
     "Script",
+    "known",
     "probe_of",
     "sent",
     "starting",
@@ -73,6 +76,15 @@ PROBES: Final[Mapping[str, Script]] = {
 }
 """The script that reads, by operating system. It changes nothing, and its last line is one JSON object under 4 KB."""
 
+LOGS: Final[Mapping[str, Mapping[str, Script]]] = {
+    os: {log.name: Script(f"log-{log.name}", os, made(log)) for log in logs.LOGS[os]}
+    for os, made in (("windows", logs.of_windows), ("linux", logs.of_linux))
+}
+"""The scripts that read logs, by operating system and log. They change nothing, and write one JSON object as their last line."""
+
+READING: Final = (*PROBES.values(), *(script for of in LOGS.values() for script in of.values()))
+"""Every script that only reads."""
+
 ASIDE: Final = Script("move-stale-aside", "linux", linux.script("move-stale-aside"))
 """Moves leftover goal-state files of an old agent aside."""
 ASIDE_BACK: Final = Script("move-stale-back", "linux", linux.script("move-stale-back"))
@@ -83,8 +95,13 @@ ENABLE: Final = Script("enable-agent", "linux", linux.script("enable-agent"))
 DISABLE: Final = Script("disable-agent", "linux", linux.script("disable-agent"))
 """Takes that back."""
 
-SHIPPED: Final = frozenset(script.lines for script in (*PROBES.values(), ASIDE, ASIDE_BACK, ENABLE, DISABLE))
+SHIPPED: Final = frozenset(script.lines for script in (*READING, ASIDE, ASIDE_BACK, ENABLE, DISABLE))
 """The lines of every script that azremedy ships; those for Windows that set a value come in as many forms as values."""
+
+
+def known(command: str, lines: tuple[str, ...]) -> bool:
+    """Whether a script is one that azremedy ships, or one of its Windows scripts with a value of its own in it."""
+    return lines in SHIPPED or (command == COMMANDS["windows"] and windows.known(lines))
 
 
 def starting(service: str, mode: str) -> Script:

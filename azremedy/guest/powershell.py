@@ -186,6 +186,106 @@ class Emit(Statement):
 
 @statement
 @dataclass(frozen=True, slots=True)
+class BeginLog(Statement):
+    """Begin to read a log: nothing stops it, and no file and no line is known yet."""
+
+    log: str
+    LINE = (
+        "$ErrorActionPreference = 'SilentlyContinue'; $ProgressPreference = 'SilentlyContinue'; "
+        "$f = [ordered]@{ azremedy = 1; os = 'windows'; log = «log»; files = @(); lines = @() }; $g = @(); $t = @()"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class ListFiles(Statement):
+    """Read name, size and time of the newest files below a folder; links are not followed."""
+
+    folder: str
+    like: str
+    most: int
+    LINE = (
+        "$g = @(Get-ChildItem -LiteralPath «folder» -Filter «like» -Recurse -File | "
+        "Where-Object { -not ($_.Attributes -band [IO.FileAttributes]::ReparsePoint) } | "
+        "Sort-Object LastWriteTimeUtc -Descending | Select-Object -First «most»); "
+        "foreach ($i in $g) { $n = $i.FullName -replace '[^\\x20-\\x7e]', ''; "
+        "if ($n.Length -gt 128) { $n = $n.Substring($n.Length - 128) }; $f.files += , @($n, [long]$i.Length, "
+        "[long][Math]::Floor(($i.LastWriteTimeUtc - [datetime]'1970-01-01').TotalSeconds)) }"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class ReadLines(Statement):
+    """Read the last 256 KB of the files listed, the newest last; the first line of what is cut off goes."""
+
+    LINE = (
+        "[array]::Reverse($g); foreach ($i in $g) { "
+        "$s = New-Object IO.FileStream($i.FullName, 'Open', 'Read', 'ReadWrite, Delete'); "
+        "$o = [Math]::Max([long]0, $s.Length - 262144); [void]$s.Seek($o, 'Begin'); $r = New-Object IO.StreamReader($s); "
+        "$x = @($r.ReadToEnd() -split '\\r?\\n'); $r.Close(); if ($o) { $x = @($x | Select-Object -Skip 1) }; $t += $x }"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class ReadEvents(Statement):
+    """Read the last errors and warnings of a provider in the Application log whose texts are like a pattern, oldest first."""
+
+    provider: str
+    like: str
+    LINE = (
+        "$x = @(Get-WinEvent -FilterHashtable @{ LogName = 'Application'; ProviderName = «provider»; Level = 1, 2, 3 } "
+        "-MaxEvents 40 | Where-Object Message -Like «like» | ForEach-Object { "
+        "'{0:yyyy-MM-dd HH:mm:ss} warning or error {1}: {2}' -f $_.TimeCreated.ToUniversalTime(), $_.Id, "
+        "($_.Message -replace '\\s+', ' ') }); [array]::Reverse($x); $t += $x"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class KeepLines(Statement):
+    """
+    Keep the last lines that match a pattern, in printable ASCII.
+
+    One that is too long loses its last word, which could be half a secret.
+    """
+
+    pattern: str
+    LINE = (
+        "$t = @($t | ForEach-Object { $_ -replace '\\t', ' ' -replace '[^\\x20-\\x7e]', '' } | "
+        "Where-Object { [regex]::IsMatch($_, «pattern», 'IgnoreCase, CultureInvariant') } | Select-Object -Last 60 | "
+        "ForEach-Object { if ($_.Length -ge 2000) { $_.Substring(0, 2000) -replace '[^ ]*$', '[cut]' } else { $_ } })"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class RedactLines(Statement):
+    """Put something else in the place of whatever matches a pattern."""
+
+    pattern: str
+    instead: str
+    LINE = (
+        "$t = @($t | ForEach-Object "
+        "{ [regex]::Replace($_, «pattern», «instead», 'IgnoreCase, CultureInvariant') })"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class EmitLog(Statement):
+    """Write the log as one line of JSON: its files, and of its lines the newest that are not too many."""
+
+    LINE = (
+        "$n = 0; $k = @(); for ($i = $t.Count - 1; $i -ge 0; $i--) { $l = $t[$i]; "
+        "if ($l.Length -gt 300) { $l = $l.Substring(0, 300) }; $n += (ConvertTo-Json -Compress $l).Length + 1; "
+        "if ($n -gt 2200) { break }; $k = @($l) + $k }; $f.lines = $k; $f | ConvertTo-Json -Compress -Depth 4"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
 class SetText(Statement):
     """Set a text in the registry, and make its key where there is none."""
 

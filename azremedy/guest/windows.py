@@ -22,6 +22,7 @@ from azremedy.guest.powershell import (
     SetText,
     TryPort,
     rendered,
+    statements,
 )
 
 BACKUP_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\BcdrAgent"
@@ -35,6 +36,9 @@ SERVICES: Final = (
     "RdAgent", "WindowsAzureGuestAgent", "IaasVmProvider", "COMSysApp", "MSDTC", "VSS", "MSSQLSERVER", "MSSQL$*",
 )  # fmt: skip
 """The services that a backup rests on, and those of SQL Server."""
+
+MODES: Final = ("Automatic", "Manual", "Disabled")
+"""How a service may start."""
 
 REBOOT: Final = (
     MarkKey(
@@ -83,3 +87,19 @@ def vss_copy(text: str | None) -> tuple[str, ...]:
     """Return the script that sets the key of VSS copies to a text, or removes it."""
     change = RemoveValue(BACKUP_KEY, VSS_COPY) if text is None else SetText(BACKUP_KEY, VSS_COPY, text)
     return rendered((change, Say(f"{VSS_COPY} was {'removed' if text is None else 'set'}")))
+
+
+def known(lines: tuple[str, ...]) -> bool:
+    """Whether a script is one of these, whatever value is in it: a journal may hold one that nobody shipped."""
+    try:
+        match statements(lines):
+            case (SetStart(service, mode), Say()):
+                return service in SERVICES and mode in MODES and lines == starting(service, mode)
+            case (SetText(_, _, text), Say()):
+                return lines == vss_copy(text)
+            case (RemoveValue(), Say()):
+                return lines == vss_copy(None)
+            case _:
+                return False
+    except ValueError:
+        return False

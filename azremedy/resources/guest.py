@@ -116,6 +116,24 @@ class LinuxGuest:
 
 
 @dataclass(frozen=True, slots=True)
+class LogFile:
+    """A file of a log: its path in the VM, its size in bytes, and when it was changed last, where the guest tells."""
+
+    path: str
+    size: int
+    changed: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogTold:
+    """What a VM told of a log: its files, the newest first, and the last lines that speak of a fault, oldest first."""
+
+    name: str
+    files: tuple[LogFile, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """A port of the wire server (168.63.129.16); `reached` is None where the guest has nothing to try it with."""
 

@@ -251,8 +251,9 @@ class Guest(Part, frozen=True):
     """
     What is inside a VM. What is left out is as it is on a healthy VM of its operating system; null takes something out.
 
-    `services`, `files`, `registry` and `packages` are by name, and only what is named differs. Files and packages are
-    Linux's, as are `selinux` and `available` (the versions that its repositories offer); the registry (keys as
+    `services`, `files`, `registry` and `packages` are by name, and only what is named differs. Windows's files are written
+    `/C:/Windows/…`, and `events` are the texts of its Application log by their source, oldest first. Packages are Linux's, as
+    are `selinux` and `available` (the versions that its repositories offer); the registry (keys as
     PowerShell writes them, from `HKLM:` on), adapters, `writers` (VSS writers by name, 1 is stable) and `machine_keys` (rights by
     SID) are Windows's. `wire_server` are the ports of 168.63.129.16 that it reaches.
     """
@@ -267,6 +268,7 @@ class Guest(Part, frozen=True):
     machine_keys: Mapping[str, int] | None = None
     selinux: Literal["Enforcing", "Permissive", "Disabled"] | None = None
     wire_server: tuple[int, ...] = (80, 32526)
+    events: Mapping[str, tuple[str, ...]] = {}
 
 
 class Points(Part, frozen=True):

@@ -48,6 +48,7 @@ TOOLS: Final = (
     "rm",
     "sed",
     "sort",
+    "stat",
     "tail",
     "tr",
     "wc",

@@ -44,6 +44,10 @@ WINDOWS: Final = Guest(
         "Task Scheduler Writer": 1,
     },
     machine_keys={"S-1-1-0": 1180063, "S-1-5-32-544": 2032127},
+    files={
+        f"/C:/WindowsAzure/Logs/{name}": f"[00000004] [INFO]  {name} begins\r\n"
+        for name in ("WaAppAgent.log", "TransparentInstaller.log")
+    },
 )
 
 LINUX: Final = Guest(
