@@ -166,9 +166,14 @@ def test_a_summary_is_named_by_its_path() -> None:
 
 
 def obeyed(line: str) -> bool:
-    """Whether any build server would take a line, or any end of it that a table could break off, for a command."""
-    ends = any(as_github_reads(line[start:]) for start in range(len(line)) if line.startswith("::", start))
-    return ends or re.search(r"##(vso)?\[", line, re.IGNORECASE) is not None
+    """
+    Whether any build server would take a line, or any end of it that a table could break off, for a command.
+
+    None of GitHub's commands has a name of hexadecimal digits alone, as what stands between two `::` of addresses has.
+    """
+    ends = (as_github_reads(line[start:]) for start in range(len(line)) if line.startswith("::", start))
+    commands = [one for one in ends if one and not re.fullmatch(r"[0-9a-f/]+", one.name, re.IGNORECASE)]
+    return bool(commands) or re.search(r"##(vso)?\[", line, re.IGNORECASE) is not None
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)

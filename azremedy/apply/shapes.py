@@ -3,7 +3,7 @@ The writes that may ever leave: method, type and action, each with what may be i
 
 A journal or a plan is a file that somebody may have altered. Whatever it says, a writer sends nothing that is not of one
 of these shapes. They are those of the playbooks' steps (a test holds them to the cards), and none is ever the DELETE of
-a protected item, or a write to a vault, a policy, a role or a VM's whole model. A lock is only deleted, and put back
+a protected item, or a write to a vault, a policy, a role or a VM's whole model. A lock is placed only
 where none stands.
 """
 
@@ -47,6 +47,7 @@ def posts(*actions: str) -> Mapping[Shape, Shape | None]:
 
 SHAPES: Final[Mapping[Shape, Shape | None]] = {
     Shape("DELETE", LOCK): Shape("PUT", LOCK),
+    Shape("PUT", LOCK): Shape("DELETE", LOCK),
     Shape("DELETE", COLLECTION): None,
     Shape("DELETE", f"{COLLECTION}/restorepoints"): None,
     Shape("DELETE", f"{VM}/extensions"): None,
