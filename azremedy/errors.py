@@ -17,7 +17,9 @@ The message of each is one sentence for a person, with what to do next.
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
+from typing import Final
 
 
 class Exit(IntEnum):
@@ -32,6 +34,10 @@ class Exit(IntEnum):
     REFUSED = 6
     INTERRUPTED = 130
     TERMINATED = 143
+
+
+REFUSED: Final = re.compile(r"action '(?P<action>[^']+)' over scope '(?P<scope>[^']+)'")
+"""How ARM words what an identity may not do (arm-sdk §3.2)."""
 
 
 class AzremedyError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         made.on(f"/subscriptions/{GUID}", Answer(subscription("prod")))
         everything = {"value": [{"actions": ["*"], "notActions": []}]}
         made.on(f"/subscriptions/{GUID}/providers/Microsoft.Authorization/permissions", Answer(everything))
+        made.on(f"/subscriptions/{GUID}/providers/Microsoft.RecoveryServices/vaults", Answer({"value": []}))
         yield made
 
 
@@ -136,7 +138,7 @@ class TestOnTheSandbox:
 
         assert (made.code, made.err) == (0, "")
         assert set(made.statuses().values()) == {"ok"}
-        assert len(made.lines) == 13
+        assert len(made.lines) == 14
         assert made["certificates"]["details"]["source"] == "REQUESTS_CA_BUNDLE"
         assert made["sign-in"]["details"]["who"] == f"application {sandbox.client_id}"
         assert made["sign-in"]["details"]["tenant"] == sandbox.tenant
@@ -208,6 +210,27 @@ class TestOnTheSandbox:
         assert made["rights"]["status"] == "failed"
         assert made["rights"]["details"]["status"] == 403
         assert "Microsoft.Authorization/permissions/read" in made["rights"]["told"]
+
+    def test_a_vault_that_may_not_be_read_is_named_with_the_rights_that_a_scan_would_lack(
+        self, owner: dict[str, str], tmp_path: Path
+    ) -> None:
+        blind = Path(__file__).parents[1] / "examples" / "estates" / "no-rights-on-a-vault.yaml"
+        with embedded(tmp_path / "sandbox", estate=blind) as running:
+            there = {**owner, "AZREMEDY_CLOUD": running.url, "REQUESTS_CA_BUNDLE": str(running.ca)}
+            there |= {
+                "AZREMEDY_SUBSCRIPTION": "no-rights", "AZURE_TENANT_ID": running.tenant,
+                "AZURE_CLIENT_ID": "5a6db0c5-0000-4000-8000-c11e47000003", "AZURE_CLIENT_SECRET": "sandbox-auditor",
+            }  # fmt: skip
+            made, gate = check_up(**there), azremedy("gate", **there)
+        lacking = re.findall(r"a right is missing: (\S+) on (\S+);", gate.err)
+
+        assert (made.code, gate.code) == (3, 3)
+        assert made["rights in vaults"]["status"] == "failed"
+        assert len(lacking) == 3
+        [(vault, missing)] = made["rights in vaults"]["details"]["missing"].items()
+        assert sorted(missing) == sorted(right for right, _ in lacking)
+        assert all(scope.lower().startswith(vault.lower()) for _, scope in lacking)
+        assert "Backup Reader" in made["rights in vaults"]["remedy"]
 
     def test_what_is_missing_for_cures_is_no_fault(self, owner: dict[str, str]) -> None:
         made = check_up(**signed_in_as("scanner", owner))

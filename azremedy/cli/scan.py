@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from azremedy.cli.options import (
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
 from azremedy.cli.veil import Veil, mask, refuse_beside
-from azremedy.errors import AzremedyError, Exit
+from azremedy.errors import REFUSED, AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import REPORTS, of_document, render
 from azremedy.resources import Read, Unread
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
     from azremedy.change import Change
 
 NEVER = "never"
-REFUSED = re.compile(r"action '(?P<action>[^']+)' over scope '(?P<scope>[^']+)'")
-"""How ARM words what an identity may not do (arm-sdk §3.2)."""
 ONLINE = (
     "subscription", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate", "guest",
 )  # fmt: skip

@@ -9,6 +9,7 @@ from azremedy.apply.rights import allows, permissions
 from azremedy.azure import ArmReader, Cloud, open_reader
 from azremedy.azure.subscriptions import default_subscription, find, shown
 from azremedy.doctor.lines import failed, fine, some, warning
+from azremedy.doctor.vaults import vaults
 from azremedy.doctor.way import PATIENCE, span
 from azremedy.errors import AzremedyError, Exit, Incomplete
 from azremedy.report.doctor import Line, Status
@@ -43,7 +44,10 @@ def signed_in(
             line, chosen = seen(reader, named, default)
             yield line
             for one in chosen:
-                yield from may(reader, one)
+                lines = list(may(reader, one))
+                yield from lines
+                if all(line.status is not Status.FAILED for line in lines):
+                    yield vaults(reader, one)
             yield quota(reader)
 
 
