@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from commands import environment
+from commands import environment, locks
 
 from azremedy.cli.ignorefile import read as suppressions
 from azremedy.playbook import load
@@ -21,8 +21,9 @@ from azremedy.sandbox import Sandbox, embedded
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-GITHUB, DEVOPS, ACTION = (
+GITHUB, FIX, DEVOPS, ACTION = (
     EXAMPLES / "github-gate.yml",
+    EXAMPLES / "github-fix.yml",
     EXAMPLES / "azure-pipelines-gate.yml",
     ROOT / "action.yml",
 )
@@ -37,6 +38,7 @@ def parsed(file: Path) -> Any:
     ("file", "arguments"),
     [
         (GITHUB, ["--builtin-schema", "vendor.github-workflows"]),
+        (FIX, ["--builtin-schema", "vendor.github-workflows"]),
         (ACTION, ["--builtin-schema", "vendor.github-actions"]),
         (
             DEVOPS,
@@ -52,8 +54,9 @@ def test_is_what_its_system_takes(file: Path, arguments: list[str]) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_actions_are_pinned_by_hash_and_say_their_version() -> None:
-    used = re.findall(r"uses: (.*)", GITHUB.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("file", [GITHUB, FIX], ids=lambda file: file.name)
+def test_actions_are_pinned_by_hash_and_say_their_version(file: Path) -> None:
+    used = re.findall(r"uses: (.*)", file.read_text(encoding="utf-8"))
 
     assert len(used) > 3
     assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v[\d.]+", one) for one in used)
@@ -65,6 +68,29 @@ def test_pipelines_ask_for_no_more_than_they_need() -> None:
     assert made["permissions"] == {"contents": "read", "id-token": "write", "security-events": "write"}
     assert made["concurrency"]["group"].startswith("azremedy-")
     assert not re.search("secrets?\\.", GITHUB.read_text(encoding="utf-8"))
+
+
+def test_the_fix_asks_for_no_more_than_it_needs_and_waits_for_reviewers() -> None:
+    made = parsed(FIX)
+
+    assert made["permissions"] == {"contents": "read", "id-token": "write"}
+    assert made["concurrency"] == parsed(GITHUB)["concurrency"]
+    assert made["jobs"]["apply"]["environment"]
+    assert list(made[True]) == ["workflow_dispatch"]
+    assert not re.search("secrets?\\.", FIX.read_text(encoding="utf-8"))
+    assert all(
+        "${{" not in one["run"] for job in made["jobs"].values() for one in job["steps"] if "run" in one
+    )
+
+
+def test_the_journal_of_a_fix_is_kept_whatever_happens() -> None:
+    steps = {one.get("name"): one for one in parsed(FIX)["jobs"]["apply"]["steps"]}
+
+    assert list(steps)[-3:] == ["Apply", "Resume", "Keep the journal"]
+    assert steps["Keep the journal"]["if"] == "always()"
+    assert steps["Keep the journal"]["with"]["path"] == "azremedy-run.jsonl"
+    assert steps["Resume"]["if"].startswith("always() && steps.apply.outcome != 'success'")
+    assert all("--journal azremedy-run.jsonl" in steps[name]["run"] for name in ("Apply", "Resume"))
 
 
 def test_nothing_that_a_caller_gives_is_written_into_the_shell_of_the_action() -> None:
@@ -96,6 +122,11 @@ def gate_of_devops() -> str:
 def gate_of_action() -> str:
     [step] = [one for one in parsed(ACTION)["runs"]["steps"] if one.get("id") == "gate"]
     return str(step["run"])
+
+
+def of_fix(job: str, name: str) -> str:
+    [script] = [one["run"] for one in parsed(FIX)["jobs"][job]["steps"] if one.get("name") == name]
+    return str(script)
 
 
 BUILDS = {
@@ -149,6 +180,53 @@ def test_the_step_runs_as_it_stands(place: tuple[str, Sandbox], build: str, tmp_
         highest = {"demo": "blocking", "healthy": "none"}.get(name)
         assert highest is None or f"highest={highest}\n" in (tmp_path / "output").read_text(encoding="utf-8")
         assert "## Azure VM backups" in (tmp_path / "summary").read_text(encoding="utf-8")
+
+
+ON_GITHUB = {"GITHUB_ACTIONS": "true", "CI": "true", "AZREMEDY_VM": "sql1"}
+
+
+@posix
+def test_the_steps_of_the_fix_carry_out_the_plan_that_was_approved(tmp_path: Path) -> None:
+    with embedded(tmp_path / "sandbox", estate="demo", speed=60) as sandbox:
+        before = locks(sandbox)
+        planned = ran(of_fix("plan", "Plan"), sandbox, "demo", ON_GITHUB, tmp_path)
+        sent = [one.method for one in sandbox.requests if one.method in ("PUT", "PATCH", "DELETE")]
+        applied = ran(of_fix("apply", "Apply"), sandbox, "demo", ON_GITHUB, tmp_path)
+        resumed = ran(of_fix("apply", "Resume"), sandbox, "demo", ON_GITHUB, tmp_path)
+        after = locks(sandbox)
+
+    assert (planned.returncode, sent) == (0, []), planned.stderr
+    assert (tmp_path / "plan.html").is_file()
+    assert applied.returncode == 0, applied.stdout + applied.stderr
+    assert "sql1: restore-point-lock" in applied.stdout
+    assert before == after
+    assert (resumed.returncode, "came to its end" in resumed.stderr) == (0, True)
+
+
+@posix
+def test_the_step_after_a_fix_that_was_killed_puts_its_lock_back(tmp_path: Path) -> None:
+    with embedded(tmp_path / "sandbox", estate="demo", speed=60) as sandbox:
+        before = locks(sandbox)
+        ran(of_fix("plan", "Plan"), sandbox, "demo", ON_GITHUB, tmp_path)
+        script = of_fix("apply", "Apply").replace("azremedy fix", "exec azremedy fix", 1)
+        killed = ran(WHILE_OPEN.format(script=script), sandbox, "demo", ON_GITHUB, tmp_path)
+        during = locks(sandbox)
+        resumed = ran(of_fix("apply", "Resume"), sandbox, "demo", ON_GITHUB, tmp_path)
+        after = locks(sandbox)
+
+    assert killed.returncode == 137, killed.stderr
+    assert len(during) == len(before) - 1
+    assert resumed.returncode in (0, 5), resumed.stderr
+    assert after == before
+
+
+WHILE_OPEN = """
+( {script} ) &
+until grep -q '"event":"confirmed"' azremedy-run.jsonl 2>/dev/null || ! kill -0 $!; do sleep 0.05; done
+kill -9 $!
+wait $!
+"""
+"""Kill a step as soon as its first write, which lifts a lock, was seen."""
 
 
 def ran(
