@@ -189,6 +189,18 @@ class TestTheSearch:
 
         assert (ended.code, ended.out) == (0, "")
 
+    @pytest.mark.parametrize("made", ["folder", "link"])
+    def test_what_has_the_name_and_cannot_be_read_is_an_error(self, place: Place, made: str) -> None:
+        file = place.project / "azremedy.toml"
+        if made == "folder":
+            file.mkdir()
+        else:
+            file.symlink_to("nowhere")
+        ended = place.run("playbooks")
+
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith(f"azremedy: Cannot read {file}: ")
+
     def test_a_named_file_that_is_not_there_is_an_error(self, place: Place) -> None:
         ended = place.run("--config", "nowhere.toml", "playbooks")
 
@@ -365,6 +377,36 @@ class TestAProjectFile:
         ended = place.run(command)
 
         assert ended.err == f"azremedy: {file}: a project file cannot set {key}: {REFUSED[key]}.\n"
+
+    @pytest.mark.parametrize("command", ["scan", "gate", "playbooks"])
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("journal = 'x'", "a project file cannot set journal: "),
+            ("[fix]\njournal = 'x'", "a project file cannot set journal: "),
+            ("[gate]\nfail-on = 'blocking'", "fail-on = blocking is looser than corroborated"),
+            ("[fix]\nbracket-size = 50", "bracket-size = 50 is looser than 20"),
+            ("[fix]\nmax-unlocked = 'long'", "max-unlocked: 'long' is no duration"),
+            ("[runs]\noutput = 'nothing'", "output: 'nothing' is not one of"),
+        ],
+    )
+    def test_is_held_to_what_it_says_of_commands_that_do_not_run_now(
+        self, place: Place, command: str, text: str, said: str
+    ) -> None:
+        if command == "gate" and text.startswith("[gate]"):
+            pytest.skip("that one runs")
+        file = place.says(text)
+        ended = place.run(command)
+
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith(f"azremedy: {file}: {said}")
+
+    @posix
+    def test_tightens_another_command_against_what_the_user_says_of_all(self, place: Place) -> None:
+        place.user_says("fail-on = 'blocking'")
+        place.says("[gate]\nfail-on = 'blocking'")
+
+        assert place.run("playbooks").code == 0
 
     @posix
     def test_what_it_cannot_a_users_file_can(self, place: Place) -> None:

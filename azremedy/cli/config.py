@@ -7,7 +7,8 @@ command. What a file cannot say, an option without an environment form, is said 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -72,7 +73,7 @@ def found(named: Path | None) -> Iterator[File]:
     import platformdirs  # noqa: PLC0415 - only a command that runs looks for files
 
     user = platformdirs.user_config_path("azremedy") / NAME
-    if is_file(user):
+    if exists(user):
         yield File(user, parsed(user), project=False)
     project = named or nearest(Path.cwd(), Path.home())
     if project and project.resolve() != user.resolve():
@@ -89,18 +90,13 @@ def nearest(start: Path, home: Path) -> Path | None:
     folders = (start, *start.parents)
     ends = (at for at, folder in enumerate(folders) if folder == home or exists(folder / ".git"))
     files = (folder / NAME for folder in folders[: next(ends, 0) + 1])
-    return next(filter(is_file, files), None)
-
-
-def is_file(path: Path) -> bool:
-    with suppress(OSError):
-        return path.is_file()
-    return False
+    return next(filter(exists, files), None)
 
 
 def exists(path: Path) -> bool:
+    """Whether there is something of this name, also where it is a folder or a link that leads nowhere."""
     with suppress(OSError):
-        return path.exists()
+        return os.path.lexists(path)
     return False
 
 
@@ -126,15 +122,32 @@ def merged(
     commands = {name: one for name in root.list_commands(context) if (one := root.get_command(context, name))}
     for file in files:
         check_names(file, commands)
+    for name, other in commands.items():
+        if name != command:
+            check_table(other, name, files)
     of = commands[command]
     return {one: settings(one, command, files) for one in (of, *inner_commands(of))}
 
 
-def settings(command: click.Command, table: str, files: Sequence[File]) -> dict[str, Any]:
+def check_table(command: click.Command, table: str, files: Sequence[File]) -> None:
+    """Raise `AzremedyError` for what the table of a command that does not run now says and may not say."""
+    keys = {key for file in files for key in file.held.get(table, ())}
+    alone = [
+        file._replace(held={table: file.held.get(table, {})}) if file.project else file for file in files
+    ]
+    for one in (command, *inner_commands(command)):
+        settings(one, table, alone, keys)
+
+
+def settings(
+    command: click.Command, table: str, files: Sequence[File], keys: Container[str] | None = None
+) -> dict[str, Any]:
     """Return what the files set for a command at their top and in a table, by the names of its parameters."""
     context = click.Context(command, info_name=command.name)
     values: dict[str, Any] = {}
     for key, option in options(command).items():
+        if keys is not None and key not in keys:
+            continue
         held = option.type_cast_value(context, default(context, option))
         for file in files:
             written = file.of(table)
@@ -160,6 +173,7 @@ def check_names(file: File, commands: Mapping[str, click.Command]) -> None:
     for key, value in file.held.items():
         if not isinstance(value, Mapping):
             check_key(file, key, at_the_top, f"there is no option {key!r}")
+            check_never(file, key)
         elif key not in commands:
             hint = meant(key, commands)
             raise AzremedyError(f"{file.path}: there is no command {key!r} for the table [{key}].{hint}")
@@ -174,6 +188,14 @@ def check_key(file: File, key: str, known: Mapping[str, click.Option], missing: 
         raise AzremedyError(f"{file.path}: {missing}.{hint}")
     if not known[key].envvar:
         raise AzremedyError(f"{file.path}: --{key} has no place in a file: it is given on the command line.")
+
+
+def check_never(file: File, key: str) -> None:
+    """Raise `AzremedyError` for what a project file cannot say for any command, whichever runs now."""
+    if file.project:
+        from azremedy.cli.project import refuse  # noqa: PLC0415 - only a project's file is held to it
+
+        refuse(file.path, key)
 
 
 def options(command: click.Command) -> dict[str, click.Option]:

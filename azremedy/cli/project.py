@@ -124,6 +124,7 @@ FREE = (
 
 def check(file: Path, command: str, key: str, value: Any, without: Any) -> None:
     """Raise `AzremedyError` for what a project file may not say for a command; `without` is what holds without it."""
+    refuse(file, key)
     if key in ORDERED:
         check_order(file, key, value, without)
     elif key in WITHIN:
@@ -131,8 +132,13 @@ def check(file: Path, command: str, key: str, value: Any, without: Any) -> None:
     elif key in NARROWING:
         check_command(file, command, key)
     elif key not in FREE:
-        why = REFUSED.get(key, "it may loosen safety")
-        raise AzremedyError(f"{file}: a project file cannot set {key}: {why}.")
+        raise AzremedyError(f"{file}: a project file cannot set {key}: it may loosen safety.")
+
+
+def refuse(file: Path, key: str) -> None:
+    """Raise `AzremedyError` for an option that a project file may not name at all."""
+    if key in REFUSED:
+        raise AzremedyError(f"{file}: a project file cannot set {key}: {REFUSED[key]}.")
 
 
 def check_command(file: Path, command: str, key: str) -> None:
