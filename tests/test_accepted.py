@@ -119,11 +119,16 @@ def test_a_file_of_suppressions_is_read(tmp_path: Path) -> None:
         ("suppressions: 3", r"\$\.suppressions"),
         (ONE + "ignore: []\n", "ignore"),
         (ONE.replace("    reason: Points are kept by order.\n", ""), "reason"),
-        (ONE.replace("Points are kept by order.", "' '"), r"\$\.suppressions\[0\]\.reason|\.reason"),
+        (ONE.replace("Points are kept by order.", "' '"), "^Suppression 1 of .* gives no reason: say why the finding is accepted.$"),
         (ONE.replace("    expires: 2026-12-31\n", ""), "expires"),
-        (ONE.replace("2026-12-31", "soon"), "expires"),
+        (ONE.replace("2026-12-31", "soon"), "expires on 'soon', which is no day such as 2026-12-31.$"),
+        (ONE.replace("2026-12-31", "2026-12-31 10:00:00"), "which is no day such as 2026-12-31.$"),
+        (ONE.replace("2026-12-31", "2026-02-30"), "is no YAML: day is out of range for month"),
+        (ONE.replace("2026-12-31", "[1]"), r"expires on \[1\], which is no day"),
+        ("[" * 20_000, "is nested too deep|is no YAML"),
+        ("x: " + "1" * 5_000, "is no YAML"),
         (ONE.replace("2026-12-31", "2028-01-01"), "more than a year from now"),
-        (ONE.replace("/subscriptions/*/resourceGroups/legal", "legal"), "scope"),
+        (ONE.replace("/subscriptions/*/resourceGroups/legal", "legal"), "has the scope 'legal', which is no ARM id: it begins with /subscriptions/"),
         (ONE.replace("restore-point-lock", "restore-points-lock"), "Did you mean 'restore-point-lock'"),
         (ONE.replace("owner:", "ower:"), "ower"),
     ],
@@ -134,6 +139,13 @@ def test_what_is_no_file_of_suppressions_is_refused_in_a_sentence(
     with pytest.raises(AzremedyError, match=told) as raised:
         suppressions(written(tmp_path, text), PLAYBOOKS, TODAY)
     assert "\n" not in str(raised.value)
+    assert "[^/]" not in str(raised.value)
+
+
+def test_a_day_may_stand_in_quotes(tmp_path: Path) -> None:
+    [made] = suppressions(written(tmp_path, ONE.replace("2026-12-31", "'2026-12-31'")), PLAYBOOKS, TODAY)
+
+    assert made.expires == date(2026, 12, 31)
 
 
 class TestABaseline:
