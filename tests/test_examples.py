@@ -230,9 +230,15 @@ wait $!
 
 
 def ran(
-    script: str, sandbox: Sandbox, name: str, variables: Mapping[str, str], folder: Path
+    script: str,
+    sandbox: Sandbox,
+    name: str,
+    variables: Mapping[str, str],
+    folder: Path,
+    *,
+    programs: Path = Path(sys.executable).parent,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a step's shell as its system does, on a sandbox in the place of Azure."""
+    """Run a step's shell as its system does, on a sandbox in the place of Azure; `programs` has the command."""
     blind = name == "no-rights-on-a-vault"
     signed_in = {
         "AZREMEDY_CLOUD": sandbox.url,
@@ -244,7 +250,7 @@ def ran(
         "GITHUB_OUTPUT": str(folder / "output"),
         "GITHUB_STEP_SUMMARY": str(folder / "summary"),
         "AGENT_TEMPDIRECTORY": str(folder),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
     }
     return subprocess.run(
         ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
