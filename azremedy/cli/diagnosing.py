@@ -63,7 +63,8 @@ def read_case(flags: Flags) -> Case:
             guests=flags.guest,
         ) as session,
     ):
-        name(flags)
+        if flags.mask:
+            flags.mask.asked(flags)
         subscription = lying_in(session, flags.named)
         if flags.mask:
             flags.mask.about(subscription)
@@ -84,19 +85,6 @@ def read_case(flags: Flags) -> Case:
         return case(replace(subject, estate=estate), scan, flags)
 
 
-def name(flags: Flags) -> None:
-    """Let `--mask` hide what the command line names."""
-    if flags.mask:
-        flags.mask.names(
-            subscription=flags.subscription,
-            group=flags.resource_group,
-            vm=flags.vm,
-            item=(flags.item,),
-            job=(flags.job,),
-            tenant=(flags.tenant,),
-        )
-
-
 def lying_in(session: Session, named: Sequence[str]) -> Subscription:
     """Return the subscription that is meant. Raises `AzremedyError` where it is none or several."""
     found = session.subscriptions(named)
@@ -107,7 +95,8 @@ def lying_in(session: Session, named: Sequence[str]) -> Subscription:
 
 def saved_case(flags: Flags, file: Path) -> Case:
     """Judge a VM of a saved estate. What its cure would need beyond that was not read."""
-    name(flags)
+    if flags.mask:
+        flags.mask.asked(flags)
     kept = looked_back(saved.load(file), flags.lookback, file)
     playbooks = judging(kept.reads)
     estate = with_gaps(kept, playbooks)

@@ -340,12 +340,7 @@ def shown(flags: Flags) -> Exit:
         ) as session,
     ):
         if flags.mask:
-            flags.mask.names(
-                subscription=flags.subscription,
-                group=flags.resource_group,
-                vm=flags.vm,
-                tenant=(flags.tenant,),
-            )
+            flags.mask.asked(flags)
         subscription = one_subscription(session, flags.subscription)
         if flags.mask:
             flags.mask.about(subscription)

@@ -317,10 +317,7 @@ def searching(query: str | None) -> Callable[[Any], Any] | None:
 def found(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Result:
     """Read a file or Azure, and judge it."""
     if flags.mask:
-        flags.mask.names(
-            subscription=flags.subscription, group=flags.resource_group, vm=flags.vm, tenant=(flags.tenant,),
-            vault=flags.vault, policy=flags.policy,
-        )  # fmt: skip
+        flags.mask.asked(flags)
     if flags.estate is not None:
         from azremedy.cli.offline import offline  # noqa: PLC0415 - decoding is loaded when something is decoded
 

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+NAMING = {
+    "subscription": "subscription",
+    "resource_group": "group",
+    "vm": "vm",
+    "vault": "vault",
+    "policy": "policy",
+    "item": "item",
+    "job": "job",
+    "tenant": "tenant",
+}
+"""Flags that hold names, and what each is called."""
+
 
 class Veil:
     """
@@ -45,6 +57,12 @@ class Veil:
             for name in some:
                 if name:
                     self.every.learn_name(kind, name.rpartition("/")[2], self.every.own)
+
+    def asked(self, flags: Any) -> None:
+        """Take in the names that a command's flags hold."""
+        for flag, kind in NAMING.items():
+            named = getattr(flags, flag, None) or ()
+            self.names(**{kind: (named,) if isinstance(named, str) else named})
 
     def about(self, subscription: Subscription) -> None:
         """Take in what is known of a subscription before it is read."""
