@@ -153,6 +153,8 @@ def test_a_torn_checkpoint_is_read_as_far_as_it_is_whole(
         (b"{}\n", (), "is no checkpoint that this azremedy wrote"),
         (b"\x00\xff", (), "is no checkpoint that this azremedy wrote"),
         (None, ("--deep",), "asked for something else"),
+        (None, ("--vault", "vault-001"), "asked for something else"),
+        (None, ("--policy", "daily"), "asked for something else"),
     ],
 )
 def test_what_is_no_checkpoint_of_this_scan_is_refused_and_kept(

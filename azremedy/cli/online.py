@@ -165,6 +165,8 @@ def kept(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Iterator[Ch
         "reads": sorted(map(str, reads)),
         "vms": sorted(flags.vm),
         "groups": sorted(flags.resource_group),
+        "vaults": sorted(flags.vault),
+        "policies": sorted(flags.policy),
     }
     with checkpoint.opened(flags.checkpoint, asked) as done:
         yield done
