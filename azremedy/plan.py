@@ -220,11 +220,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Unlocked:
-    """A scope that was unlocked by a bracket, for how long (seconds), and whether its lock is back."""
+    """
+    A scope that was unlocked by a bracket, for how long (seconds), and whether its lock is back.
+
+    `others`: it is not, as another lock of its name stands there, which only a person may weigh.
+    """
 
     lock: ArmId
     seconds: float
     closed: bool
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ from applying import (
 )
 
 from azremedy import journal
-from azremedy.apply import ArmClock, Stop, carry_out, check, resume
+from azremedy.apply import ArmClock, Result, Stop, carry_out, check, resume
 from azremedy.apply.bracket import command
 from azremedy.arm import ArmId
 from azremedy.errors import AzremedyError, MissingRights
@@ -183,18 +183,65 @@ def test_that_cannot_go_back_is_said_and_left_to_resume(lab: Bench) -> None:
     assert lab.journal.finished
 
 
-def test_someone_elses_lock_of_the_same_name_is_left_as_it_is(lab: Bench) -> None:
-    theirs = {"id": str(LOCK), "name": "Keep It", "properties": {"level": "ReadOnly", "notes": "mine"}}
-    timer = Timer(0.6, lambda: lab.sandbox.change(str(LOCK), "", theirs))
+THEIRS = {"id": str(LOCK), "name": "Keep It", "properties": {"level": "ReadOnly", "notes": "mine"}}
+
+
+def never_over(lab: Bench) -> Bracket:
+    """A bracket that waits for what does not happen."""
+    return bracket(lab, until=(pruned(lab, below=1),))
+
+
+def test_someone_elses_lock_of_the_same_name_is_left_as_it_is_and_ends_the_wait(lab: Bench) -> None:
+    timer = Timer(0.6, lambda: lab.sandbox.change(str(LOCK), "", THEIRS))
     timer.start()
 
-    result = lab.run(group(bracket(lab, until=(pruned(lab, below=1),))), settings=SHORT)
+    result = lab.run(group(never_over(lab)))
     timer.join()
 
+    assert (result.done[0].outcome, result.done[0].reason) == (
+        U,
+        "Somebody made another lock Keep It meanwhile.",
+    )
     assert seal(lab) == ("ReadOnly", "mine", None)
-    assert not result.unlocked[0].closed
+    [unlocked] = result.unlocked
+    assert (unlocked.closed, unlocked.others) == (False, True)
+    assert unlocked.seconds < 0.5 * EASY.max_unlocked.total_seconds()
     assert "another lock of its name" in lab.told[-1]
-    assert lab.journal.open_brackets == ()
+    assert not lab.journal.finished
+
+
+def test_a_resume_names_a_lock_that_was_left_to_another_and_puts_it_back_where_that_is_gone(
+    lab: Bench,
+) -> None:
+    timer = Timer(0.6, lambda: lab.sandbox.change(str(LOCK), "", THEIRS))
+    timer.start()
+    lab.run(group(never_over(lab)))
+    timer.join()
+
+    def resumed() -> Result:
+        lab.told.clear()
+        with Journal.append(lab.file) as more:
+            return resume(lab.journal, lab.writer, more, EASY, lab.clock, lab.told.append)
+
+    [left] = resumed().unlocked
+    assert (left.closed, left.others, lab.journal.finished) == (False, True, True)
+    [told] = lab.told
+    assert told.startswith("The lock Keep It is not back: another lock of its name stands there")
+    assert "az lock create --name 'Keep It'" in told
+    assert seal(lab) == ("ReadOnly", "mine", None)
+
+    lab.sandbox.change(str(LOCK), "", None)
+    [back] = resumed().unlocked
+    assert (back.closed, seal(lab), lab.told) == (True, SEAL, [])
+
+
+def test_says_now_and_then_that_it_waits_under_a_lifted_lock(lab: Bench) -> None:
+    lab.run(group(never_over(lab)), settings=replace(SHORT, max_unlocked=timedelta(minutes=35)))
+
+    said = [one for one in lab.told if one.startswith("The lock Keep It is off: ")]
+    assert 1 <= len(said) <= 3
+    assert "is a list of" in said[0]
+    assert "It goes back in 2" in said[0]
 
 
 def test_waits_until_a_lifted_lock_has_let_go(lab: Bench) -> None:

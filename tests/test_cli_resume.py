@@ -184,6 +184,32 @@ def test_what_is_not_cured_is_said_and_is_no_success(tmp_path: Path) -> None:
         assert "still there  sql1: restore-point-lock" in " ".join(ended.out.split("\n"))
 
 
+def test_a_lock_that_was_left_to_another_of_its_name_is_named_by_resume_and_is_no_success(
+    tmp_path: Path,
+) -> None:
+    with ward(tmp_path, LOCKED) as made:
+        seen = made.look(ADMITTED, "restore-point-lock")
+        [node] = seen.plan.groups[0].nodes
+        assert isinstance(node, Bracket)
+        body, before = made.state[node.open.request.id.key], locks(made.sandbox)
+        begun(made, seen, node.open, "close", body)
+        made.change(body["id"], "", {**body, "properties": {"level": "ReadOnly", "notes": "ours now"}})
+
+        ended = made.cli("resume")
+
+        assert ended.code == 5
+        assert "another lock of its name stands there" in ended.err
+        assert "az lock create --name" in ended.err
+        assert "is NOT BACK: another lock of its name stands there" in ended.out
+        [run] = json.loads(made.cli("runs", "-o", "json").out)
+        assert run["openLocks"] == 1
+        assert made.cli("resume").code == 0  # it was said, and holds up nobody's next run
+
+        made.change(body["id"], "", None)
+        assert "lifted for" in made.cli("resume", run["run"]).out
+        assert locks(made.sandbox) == before
+
+
 def test_what_is_cured_is_looked_at_again_and_said(tmp_path: Path) -> None:
     with ward(tmp_path, CLOSED) as made:
         seen = made.look(ADMITTED, "storage-egress")

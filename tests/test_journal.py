@@ -123,7 +123,7 @@ def test_reads_back_what_was_written(file: Path) -> None:
     assert not run.finished
 
 
-@pytest.mark.parametrize("event", ["closed", "left", "kept open"])
+@pytest.mark.parametrize("event", ["closed", "kept open"])
 def test_a_bracket_that_is_over_is_not_open(file: Path, event: str) -> None:
     with lifted(file) as written:
         written.note("closing", "g1/0/open", AT)
@@ -131,6 +131,13 @@ def test_a_bracket_that_is_over_is_not_open(file: Path, event: str) -> None:
         written.note(event, "g1/0/open", AT)
 
     assert journal.read(file).open_brackets == ()
+
+
+def test_a_lock_that_was_left_to_another_of_its_name_is_still_open(file: Path) -> None:
+    with lifted(file) as written:
+        written.note("left", "g1/0/open", AT)
+
+    assert [one.key for one in journal.read(file).open_brackets] == ["g1/0/open"]
 
 
 def test_a_lock_whose_deletion_was_refused_is_not_open(file: Path) -> None:

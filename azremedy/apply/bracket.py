@@ -29,6 +29,9 @@ BRIEF: Final = timedelta(seconds=10)
 LAG: Final = timedelta(minutes=2)
 """How long a lock that was put back may seem to be missing (arm-sdk §3.4)."""
 
+SAID_EVERY: Final = timedelta(minutes=10)
+"""How long it is waited under a lifted lock without a word."""
+
 Walk = Callable[[Means, Place, Sequence[Node]], Walked]
 Skip = Callable[[Means, Place, Sequence[Node], str], list[Done]]
 
@@ -117,12 +120,28 @@ def _over(means: Means, task: Task, bracket: Bracket, opened: Attempt, walked: W
     done = opened.done
     if not bracket.until or not walked.waits:
         return done
-    limit = means.settings.max_unlocked
+    limit, lock = means.settings.max_unlocked, task.step.request.id
     patience = Patience(means, limit, opened.at or means.clock.now(), heeds=True)
+    spoken = means.clock.now()
+
+    def unmet() -> str | None:
+        nonlocal spoken
+        if (why := expect.unmet(means.writer, bracket.until, opened.at)) is None:
+            return None
+        if stands_another(expect.body(means.writer, lock), opened.read):
+            raise _Others
+        if (now := means.clock.now()) - spoken >= SAID_EVERY:
+            spoken = now
+            left = max(0, int(patience.left)) // 60
+            means.tell(f"The lock {lock.name} is off: {why}. It goes back in {left} min at the latest.")
+        return why
+
     try:
-        why = patience.until(lambda: expect.unmet(means.writer, bracket.until, opened.at))
+        why = patience.until(unmet)
     except Interrupted:
         return replace(done, outcome=Outcome.UNCONFIRMED, reason="The run was told to stop while it waited.")
+    except _Others:
+        return noted(means, task, Outcome.UNCONFIRMED, f"Somebody made another lock {lock.name} meanwhile.")
     if why is None:
         return done
     reason = (
@@ -149,24 +168,29 @@ def close(means: Means, key: str, lock: ArmId, body: Json | None, opened: dateti
     if body is None:
         _note(means, "closed", key)
         return True
-    why = _put_back(means, key, lock, body)
+    others = False
+    try:
+        why = _put_back(means, key, lock, body)
+    except _Others:
+        why, others = "another lock of its name stands there, which is left as it is.", True
     now = means.clock.now()
     closed = why is None
-    if closed:
-        _note(means, "closed", key)
-    else:
+    if closed or others:
+        _note(means, "closed" if closed else "left", key)
+    if not closed:
         means.tell(f"The lock {lock.name} is not back: {why} This puts it back: {command(lock, body)}")
-    means.unlocked.append(Unlocked(lock, (now - (opened or now)).total_seconds(), closed))
+    means.unlocked.append(Unlocked(lock, (now - (opened or now)).total_seconds(), closed, others))
     return closed
 
 
 def _put_back(means: Means, key: str, lock: ArmId, body: Json) -> str | None:
+    """Return why a lock is not back, None where it is. Raises `_Others`."""
     request = Request("PUT", lock, body=writable(lock, body))
     patience = means.patience(HURRIED if means.stop.told else CLOSING, heeds=False)
 
     def tried() -> str | None:
         found = expect.body(means.writer, lock)
-        if found is not None and content(found) != content(body):
+        if stands_another(found, body):
             raise _Others
         _note(means, "closing", key)
         try:
@@ -175,14 +199,10 @@ def _put_back(means: Means, key: str, lock: ArmId, body: Json) -> str | None:
             return error.reason
         return None
 
-    try:
-        if why := patience.until(tried):
-            return why
-        lag = means.patience(BRIEF if means.stop.told else LAG, heeds=False)
-        return lag.until(lambda: _as_before(means.writer, lock, body))
-    except _Others:
-        _note(means, "left", key)
-        return "another lock of its name stands there, which is left as it is."
+    if why := patience.until(tried):
+        return why
+    lag = means.patience(BRIEF if means.stop.told else LAG, heeds=False)
+    return lag.until(lambda: _as_before(means.writer, lock, body))
 
 
 def _note(means: Means, event: str, key: str) -> None:
@@ -199,9 +219,14 @@ def _as_before(reader: Reader, lock: ArmId, body: Json) -> str | None:
     found = expect.body(reader, lock)
     if found is None:
         return "it was put back and is not shown."
-    if content(found) != content(body):
+    if stands_another(found, body):
         raise _Others
     return None
+
+
+def stands_another(found: Json | None, body: Json | None) -> bool:
+    """Whether a lock stands there (`found`) that is not the one that was lifted (`body`)."""
+    return found is not None and content(found) != content(body or {})
 
 
 def content(lock: Json) -> tuple[str, str, Any]:

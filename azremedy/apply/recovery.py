@@ -115,7 +115,8 @@ def resume(  # noqa: PLR0917 - what a run needs, in the order of its docstring
     Close what a run left open, then find out what became of what it sent; `journal` goes on with the run's own.
 
     Nothing else is sent: steps that did not go out stay undone, and one whose fate cannot be read is unconfirmed, as is
-    a lifted lock that went back before what it was lifted for had happened.
+    a lifted lock that went back before what it was lifted for had happened. Where another lock of its name stands, that
+    is told, and left to a person.
     Raises `PlanRefused` for a journal that was altered.
     """
     refuse_altered(run)
@@ -125,7 +126,9 @@ def resume(  # noqa: PLR0917 - what a run needs, in the order of its docstring
         close(means, one.key, one.step.request.id, one.body.get("whole"), one.at)
     done = [_looked_up(means, one) for one in run.entries if one.state in OPEN and one.opens != "close"]
     done += [cut for one in run.entries if (cut := _cut_short(means, run, one))]
-    if all(one.closed for one in means.unlocked) and not any(one.code == INTERRUPTED for one in done):
+    if all(one.closed or one.others for one in means.unlocked) and not any(
+        one.code == INTERRUPTED for one in done
+    ):
         journal.finish(clock.now())
     return Result(tuple(done), tuple(means.unlocked))
 

@@ -73,7 +73,7 @@ def still_lifted() -> bool:
 def resume_one(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Exit:
     """Resume a run unless it is at work or came to its end, perhaps a moment ago on the way to another one."""
     run = journals.read(run.path)
-    if run.finished:
+    if run.finished and not run.open_brackets:
         note(f"azremedy: run {run.header.id} came to its end, nothing is left to do")
         return Exit.CLEAN
     if run.alive:

@@ -88,7 +88,7 @@ def finish(run: Run, made: Writing) -> None:
     """Resume a run that another process left. Raises `WriteError` where a lock that it lifted is still not back."""
     complain(f"run {run.header.id} of this subscription did not come to its end: resuming it first")
     _, unlocked = resumed(run, made)
-    if not all(one.closed for one in unlocked):
+    if not all(one.closed or one.others for one in unlocked):
         raise WriteError(
             f"Nothing more was sent: a lock that run {run.header.id} lifted is not back. "
             f"Put it back as said above, or run `azremedy resume {run.header.id}`.",

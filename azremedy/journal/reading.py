@@ -17,7 +17,8 @@ from azremedy.journal.process import folder, held
 from azremedy.journal.writing import SUFFIX, VERSION, Header
 from azremedy.plan import Group, Step
 
-CLOSED: Final = frozenset({"closed", "left", "kept open"})
+CLOSED: Final = frozenset({"closed", "kept open"})
+"""The events after which a lifted lock is over; one that was `left` to another of its name still waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,7 @@ def _intended(event: Json) -> Entry:
 
 
 def _after(entry: Entry, name: str, event: Json) -> Entry:
-    if name in {"closing", *CLOSED}:
+    if name in {"closing", "left", *CLOSED}:
         return replace(entry, closed=name in CLOSED)
     if name == "undone":
         return replace(entry, undone=True)

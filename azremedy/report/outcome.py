@@ -63,7 +63,13 @@ def document(ending: Ending) -> dict[str, Any]:
         "subscription": ending.subscription,
         "steps": [step(one) for one in ending.done],
         "unlocked": [
-            {"lock": one.lock.text, "scope": one.lock.scope.text, "seconds": one.seconds, "closed": one.closed}
+            {
+                "lock": one.lock.text,
+                "scope": one.lock.scope.text,
+                "seconds": one.seconds,
+                "closed": one.closed,
+                "others": one.others,
+            }
             for one in ending.unlocked
         ],
         "verified": [
@@ -129,6 +135,8 @@ def unlocked(one: Unlocked, run: str) -> Text:
     lock = plain(f"lock '{one.lock.name}' of {one.lock.scope.name}")
     if one.closed:
         return Text(f"{lock}: lifted for {one.seconds:.0f} s")
+    if one.others:
+        return Text(f"{lock} is NOT BACK: another lock of its name stands there, and is left", "bold red")
     return Text(
         f"{lock} is NOT BACK after {one.seconds:.0f} s: run `azremedy resume {plain(run)}`", "bold red"
     )
