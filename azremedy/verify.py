@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
 from azremedy.arm import ArmId
 from azremedy.estate import Estate
-from azremedy.plan import Cure, Done, Group, Outcome, steps
+from azremedy.plan import Cure, Done, Group, Outcome, brackets, steps
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity
 from azremedy.resources import Read
 
@@ -53,7 +54,7 @@ class Diagnosed(Protocol):
 
 
 def verify(
-    groups: Iterable[Group],
+    groups: Sequence[Group],
     before: Sequence[Diagnosed],
     again: Estate,
     after: Sequence[Diagnosed],
@@ -69,7 +70,8 @@ def verify(
     still there, with what they do now. `beside` are fingerprints of others at the same VMs, which may be gone with them.
 
     `again` is a second reading of the VMs, `after` what was found in it and `not_evaluated` where no verdict was
-    possible. A finding that is there below `corroborated`, with less weight than before, is relieved.
+    possible. A finding that is there below `corroborated`, with less weight than before, is relieved; so is one that is
+    gone while the lock that was lifted for it is back, where its cure says that it comes again.
     """
     cures = [cure for group in groups for cure in group.cures]
     look = Second(
@@ -77,6 +79,7 @@ def verify(
         {one.fingerprint: one for one in after},
         {(gap.playbook, gap.vm): gap.because for gap in not_evaluated},
         {finding: cure.afterwards for cure in cures if half_way(cure, done) for finding in cure.findings},
+        locked_again(groups, again),
     )
     relief: dict[str, str | None] = dict.fromkeys(beside)
     relief |= {finding: cure.relief for cure in cures for finding in cure.findings}
@@ -84,7 +87,7 @@ def verify(
 
 
 def verify_run(
-    groups: Iterable[Group],
+    groups: Sequence[Group],
     known: Mapping[str, Playbook[Any]],
     again: Estate,
     after: Sequence[Diagnosed],
@@ -102,6 +105,7 @@ def verify_run(
         {one.fingerprint: one for one in after},
         {(gap.playbook, gap.vm): gap.because for gap in not_evaluated},
         {},
+        locked_again(groups, again),
     )
     return tuple(
         look.of_cure(known[cure.playbook], cure, vm, half_way=half_way(cure, done))
@@ -109,6 +113,22 @@ def verify_run(
         for cure in group.cures
         if cure.playbook in known
         for vm in cure.vms
+    )
+
+
+def locked_again(groups: Iterable[Group], again: Estate) -> frozenset[str]:
+    """
+    Return the findings of cures that lifted a lock which is there again.
+
+    Gone is such a finding only until the service makes its next restore points under that lock.
+    """
+    there = {lock.id for lock in again.locks}
+    return frozenset(
+        finding
+        for group in groups
+        for cure in group.cures
+        if any(bracket.open.request.id in there for bracket in brackets(*cure.nodes))
+        for finding in cure.findings
     )
 
 
@@ -128,13 +148,15 @@ class Second:
     """
     A second look: the estate, what was found in it by fingerprint, and where no verdict was possible.
 
-    `by_hand` is what is left to people of a finding whose cure did its own part.
+    `by_hand` is what is left to people of a finding whose cure did its own part, `locked_again` the findings whose cure
+    lifted a lock that is there again.
     """
 
     estate: Estate
     found: Mapping[str, Diagnosed]
     gaps: Mapping[tuple[str, ArmId], str]
     by_hand: Mapping[str, Sequence[str]]
+    locked_again: AbstractSet[str] = frozenset()
 
     def verdicts(self, before: Iterable[Diagnosed], relief: Mapping[str, str | None]) -> Iterator[Verified]:
         for one in before:
@@ -157,6 +179,8 @@ class Second:
             verdict, reason = Verdict.STILL_THERE, there.finding.message
         elif because := self.unknown(playbook, vm):
             verdict, reason = Verdict.UNDECIDABLE, because
+        elif cure.relief and not self.locked_again.isdisjoint(cure.findings):
+            verdict, reason = Verdict.RELIEVED, cure.relief
         return Verified(playbook.id, vm, there.fingerprint if there else "", verdict, reason)
 
     def of(self, one: Diagnosed, relief: str | None) -> tuple[Verdict, str | None]:
@@ -170,6 +194,8 @@ class Second:
             return Verdict.STILL_THERE, there.finding.message
         if because := self.unknown(one.playbook, one.finding.vm):
             return Verdict.UNDECIDABLE, because
+        if relief and one.fingerprint in self.locked_again:
+            return Verdict.RELIEVED, relief
         return Verdict.FIXED, None
 
     def unknown(self, playbook: Playbook[Any], vm: ArmId) -> str | None:

@@ -150,12 +150,19 @@ def relieved(estate: Estate, locks: tuple[Lock, ...], some: Sequence[Locked]) ->
     """Return when backups fail again once the locks are back; None where only points of 2018 were under them."""
     if any(lock.read_only for lock in locks):
         return f"the next backup fails again, as a ReadOnly lock forbids every one; {for_good(estate, locks)}"
-    growing = [one.protected for one in some if grows(estate, one.protected, locks)]
-    days = [points.days_left(one, points.limit(one).value - 1) for one in growing]
+    growing = [one for one in some if grows(estate, one.protected, locks)]
+    days = [points.days_left(one.protected, left(estate, one)) for one in growing]
     if not days:
         return None
     day = (estate.read_at + timedelta(days=min(days))).date().isoformat()
     return f"backups fail again from {day} on, once the lock is back; {for_good(estate, locks)}"
+
+
+def left(estate: Estate, one: Locked) -> int:
+    """Return how many points are left of a VM once the lock is back: one below the limit, or less where some are deleted."""
+    full = points.limit(one.protected).value - 1
+    lost = sum(len(estate.points.get(step.request.id, (step,))) for step in one.deletions)
+    return min(full, (points.count(estate, one.protected) or 0) - lost) if lost else full
 
 
 def grows(estate: Estate, one: Protected, locks: tuple[Lock, ...]) -> bool:

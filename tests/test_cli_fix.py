@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -297,6 +299,22 @@ def test_what_was_named_may_be_destroyed(run: Desk) -> None:
     assert all(
         "/restorepoints/" in one["resource"].lower() for one in ending["steps"] if one["method"] == "DELETE"
     )
+
+
+def test_a_deleted_collection_whose_lock_is_back_is_relieved_and_not_fixed(
+    run: Desk, sandbox: Sandbox
+) -> None:
+    before = locks(sandbox)
+    named = ("--vm", "sql1", "--delete-collection", "sql1", "--allow", "destructive", *GUARDED)
+    ended = run("fix", "-s", "demo", *LOCKS, *named, "--apply", "--yes", "--now", "-o", "json")
+    [verified] = document(ended)["verified"]
+
+    assert ended.code == 0, ended.err
+    assert locks(sandbox) == before
+    assert verified["verdict"] == "relieved"
+    day = re.match(r"backups fail again from (\S+) on, once the lock is back", verified["reason"])
+    assert day
+    assert datetime.fromisoformat(f"{day[1]}T00:00Z") > sandbox.now + timedelta(days=10)
 
 
 def test_rights_are_asked_for_before_the_first_write(run: Desk, sandbox: Sandbox) -> None:

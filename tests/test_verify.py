@@ -7,15 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from building import SUBSCRIPTION, estate, vm_id
+from building import SUBSCRIPTION, estate, lock, vm_id
 
 from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
-from azremedy.plan import Cure, Done, FixClass, Group, Irreversible, Outcome, Step
+from azremedy.lifting import lift
+from azremedy.plan import Bracket, Cure, Done, FixClass, Group, Irreversible, Outcome, Step
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, fingerprint
-from azremedy.resources import Read, Unread
+from azremedy.resources import Lock, Read, Unread
 from azremedy.scan import Diagnosis
-from azremedy.verify import Verdict, verify
+from azremedy.verify import Verdict, verify, verify_run
 
 SQL1 = vm_id("sql1")
 PLAYBOOK: Playbook[Any] = Playbook(
@@ -35,6 +36,7 @@ HEAVIER = replace(WORSE, finding=replace(BROKEN, severity=Severity.BLOCKING))
 OTHER = replace(WORSE, fingerprint="another")
 UNREAD = Unread(Read.LOCKS, ArmId(SUBSCRIPTION), "ARM refused", 403, "AuthorizationFailed")
 UNRELATED = Unread(Read.ROUTE_TABLES, ArmId(SUBSCRIPTION), "ARM refused", 403, "AuthorizationFailed")
+KEEP = lock("AzureBackupRG_westeurope_1", name="keep")
 GAP = NotEvaluated("one", SQL1, "nobody knows")
 
 
@@ -73,6 +75,47 @@ def test_what_was_blocking_and_is_corroborated_is_still_there() -> None:
     [said] = verify([group("until Friday")], [HEAVIER], estate(), [WORSE])
 
     assert said.verdict is Verdict.STILL_THERE
+
+
+@pytest.mark.parametrize(
+    ("relief", "locks", "verdict"),
+    [
+        ("until Friday", [KEEP], Verdict.RELIEVED),
+        ("until Friday", [], Verdict.FIXED),
+        ("until Friday", [lock("shop", name="other")], Verdict.FIXED),
+        (None, [KEEP], Verdict.FIXED),
+    ],
+)
+def test_what_is_gone_while_the_lock_that_was_lifted_for_it_is_back_is_relieved(
+    relief: str | None, locks: list[Lock], verdict: Verdict
+) -> None:
+    nodes = (Bracket(lift(KEEP), (), ()),)
+    cure = Cure("one", (SQL1,), (WORSE.fingerprint,), nodes, relief)
+    groups = [Group("g1", (cure,), nodes)]
+
+    [said] = verify(groups, [WORSE], estate(*locks), [])
+    [resumed] = verify_run(groups, {"one": PLAYBOOK}, estate(*locks), [])
+
+    assert (said.verdict, said.reason) == (verdict, relief if verdict is Verdict.RELIEVED else None)
+    assert (resumed.verdict, resumed.reason) == (said.verdict, said.reason)
+
+
+@pytest.mark.parametrize(
+    ("again", "after", "gaps", "verdict"),
+    [
+        pytest.param(estate(), [], [], Verdict.FIXED, id="it is gone"),
+        pytest.param(estate(), [WORSE], [], Verdict.STILL_THERE, id="it is there"),
+        pytest.param(estate(), [LIGHTER], [], Verdict.RELIEVED, id="it is below the bar"),
+        pytest.param(estate(unread=(UNREAD,)), [], [], Verdict.UNDECIDABLE, id="unread"),
+        pytest.param(estate(), [], [GAP], Verdict.UNDECIDABLE, id="not evaluated"),
+    ],
+)
+def test_a_verdict_can_be_given_where_only_the_journal_of_a_run_is_left(
+    again: Estate, after: list[Diagnosis], gaps: list[NotEvaluated], verdict: Verdict
+) -> None:
+    [said] = verify_run([group()], {"one": PLAYBOOK}, again, after, gaps)
+
+    assert (said.playbook, said.vm, said.verdict) == ("one", SQL1, verdict)
 
 
 def test_relief_says_until_when_and_a_gap_what_it_is() -> None:
