@@ -135,6 +135,23 @@ def test_a_cure_is_proved_by_a_backup_in_the_same_command(run: Desk, sandbox: Sa
     assert (proof["vm"].rpartition("/")[2], proof["proved"], proof["error"]) == ("web1", True, None)
     assert sandbox.snapshot()[proof["job"].lower()]["properties"]["status"] == "Completed"
     assert [one["state"] for one in json.loads(run("runs", "-o", "json").out)] == ["finished", "finished"]
+    assert [one["outcome"] for one in ending["steps"]] == ["applied", "applied"]
+    assert ending["steps"][-1]["summary"] == "back VM web1 up, to prove that it can be"
+
+
+def test_a_proof_names_its_own_run_and_counts_its_own_writes(run: Desk, sandbox: Sandbox) -> None:
+    id_ = applied(run, *EGRESS)
+    sandbox.clear()
+
+    ended = run("prove", id_)
+
+    [_, proving] = json.loads(run("runs", "-o", "json").out)
+    assert ended.code == 0, ended.err
+    assert [one.split()[0] for one in written(sandbox)] == ["POST"]
+    assert ended.out.splitlines()[0] == f"Run {proving['run']}"
+    assert ended.out.splitlines()[-1] == "1 write, 1 proved"
+    assert f"azremedy: run {proving['run']}, journal " in ended.err
+    assert proving["run"] != id_
 
 
 def test_a_cure_that_does_not_hold_fails_its_proof_in_the_words_of_the_job(

@@ -324,5 +324,5 @@ def test_the_end_of_a_run_says_everything() -> None:
         "fixed  sql1: one",
         "relieved  sql1: two: until Friday",
         "not proved  sql1: 400 it failed",
-        "1 write, 1 fixed, 1 relieved",
+        "1 write, 1 fixed, 1 relieved, 1 not proved",
     ]

@@ -18,7 +18,7 @@ from azremedy.cli.fix import Flags, incomplete, log, plain, say_unfitting, secon
 from azremedy.cli.looking import Look, look, one_subscription, scanned
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
-from azremedy.cli.proving import proofs
+from azremedy.cli.proving import proved
 from azremedy.cli.writing import Writing, of_signal, of_steps, of_verdicts, worst, writing
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal
@@ -109,7 +109,8 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         left = tuple(one for one in ending.by_hand if one.finding not in gone)
         ending = replace(ending, verified=verified, by_hand=left)
     if flags.prove and (vms := cured(ending.verified)):
-        ending = replace(ending, proofs=proofs(made, vms, settings_of(flags, approved.choices)))
+        proving = proved(made, vms, settings_of(flags, approved.choices))
+        ending = replace(ending, done=(*ending.done, *proving.done), proofs=proving.proofs)
     report(flags, ending)
     return worst([ended(ending), incomplete(flags, seen)])
 

@@ -34,7 +34,7 @@ def prove(
     VM in a day.
     """
     from azremedy.apply import Settings  # noqa: PLC0415 - the SDK is loaded when something is read
-    from azremedy.cli.proving import proofs  # noqa: PLC0415 - as above
+    from azremedy.cli.proving import proved  # noqa: PLC0415 - as above
     from azremedy.cli.resuming import writing_of  # noqa: PLC0415 - as above
     from azremedy.cli.runs import named  # noqa: PLC0415 - as above
     from azremedy.report import outcome  # noqa: PLC0415 - as above
@@ -42,6 +42,6 @@ def prove(
     found = named(run)
     vms = list(dict.fromkeys(vm for group in found.groups for cure in group.cures for vm in cure.vms))
     with writing_of(found, cloud, tenant, note if ctx.obj["debug"] else None) as made:
-        made_of = proofs(made, vms, Settings(), journal)
-    put(outcome.text(outcome.Ending(run, found.header.subscription, proofs=made_of)))
-    return Exit.CLEAN if all(one.proved for one in made_of) else Exit.STEP_FAILED
+        ended = proved(made, vms, Settings(), journal)
+    put(outcome.text(outcome.Ending(ended.run, made.guid, ended.done, proofs=ended.proofs)))
+    return Exit.CLEAN if all(one.proved for one in ended.proofs) else Exit.STEP_FAILED

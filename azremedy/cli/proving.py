@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -42,22 +43,35 @@ def backup(vm: ArmId, item: ArmId) -> Group:
     return Group(f"prove-{vm.name}", (Cure("proof", (vm,), (), (step,)),), (step,))
 
 
-def proofs(
-    made: Writing, vms: Sequence[ArmId], settings: Settings, journal: Path | None = None
-) -> tuple[Proof, ...]:
-    """Back these VMs up and follow the jobs to their end. Raises `MissingRights` before anything is sent."""
+@dataclass(frozen=True, slots=True)
+class Proving:
+    """A run of backups that were to prove cures: its id, what it sent, and what came of it."""
+
+    run: str
+    done: tuple[Done, ...]
+    proofs: tuple[Proof, ...]
+
+
+def proved(made: Writing, vms: Sequence[ArmId], settings: Settings, journal: Path | None = None) -> Proving:
+    """
+    Back these VMs up, in a run that is named on stderr, and follow the jobs to their end.
+
+    Raises `MissingRights` before anything is sent.
+    """
     items = {vm: found[0] for vm in vms if (found := items_of(made.writer, vm))}
     groups = [backup(vm, item) for vm, item in items.items()]
     unprotected = [Proof(vm, proved=False, error="no vault backs it up") for vm in vms if vm not in items]
     check(made.writer, groups)
-    with Journal.new(made.begun("prove", settings), journal) as noted:
+    begun = made.begun("prove", settings)
+    with Journal.new(begun, journal) as noted:
+        note(f"azremedy: run {begun.id}, journal {noted.path}, backs up what was cured")
         result = carry_out(groups, made.writer, noted, settings, made.clock, note, stop=made.stop)
     sent = {one.group: one for one in result.done}
     followed = [
         follow(made, vm, item, sent[group.id])
         for (vm, item), group in zip(items.items(), groups, strict=True)
     ]
-    return (*unprotected, *followed)
+    return Proving(begun.id, result.done, (*unprotected, *followed))
 
 
 def follow(made: Writing, vm: ArmId, item: ArmId, sent: Done) -> Proof:

@@ -29,6 +29,8 @@ COLORS = {
     Verdict.UNDECIDABLE: "bold yellow",
 }
 
+PROVED = {True: "proved", False: "not proved"}
+
 
 @dataclass(frozen=True, slots=True)
 class Proof:
@@ -151,12 +153,14 @@ def verified(ending: Ending) -> Iterator[Text]:
 
 def proof(one: Proof) -> Text:
     said = plain(f"  {one.vm.name}: " + (one.error or "a backup has completed since"))
-    return Text.assemble(("proved" if one.proved else "not proved", "green" if one.proved else "red"), said)
+    return Text.assemble((PROVED[one.proved], "green" if one.proved else "red"), said)
 
 
 def summary(ending: Ending) -> Text:
     said = [one.verdict for one in ending.verified]
     counts = [f"{said.count(verdict)} {verdict}" for verdict in Verdict if verdict in said]
     applied = sum(one.outcome is Outcome.APPLIED for one in ending.done)
-    parts = [count(applied, "write"), *counts]
+    proved = [one.proved for one in ending.proofs]
+    proofs = [f"{proved.count(one)} {word}" for one, word in PROVED.items() if one in proved]
+    parts = [count(applied, "write"), *counts, *proofs]
     return Text(", ".join(parts), "bold")
