@@ -223,13 +223,15 @@ class Unlocked:
     """
     A scope that was unlocked by a bracket, for how long (seconds), and whether its lock is back.
 
-    `others`: it is not, as another lock of its name stands there, which only a person may weigh.
+    `others`: it is not, as another lock of its name stands there, which only a person may weigh. `kept`: it is seen to
+    in that it stays off, as was asked for.
     """
 
     lock: ArmId
     seconds: float
     closed: bool
     others: bool = False
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)

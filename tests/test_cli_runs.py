@@ -88,6 +88,15 @@ def test_a_rollback_puts_back_a_lock_that_was_left_off_on_purpose(run: Desk, san
     assert "stays: back VM sql1 up" in ended.err
 
 
+def test_a_lock_that_was_left_off_on_purpose_is_said_to_stay_off(run: Desk, sandbox: Sandbox) -> None:
+    before = locks(sandbox)
+    ended = run(*LOCKS[:-2], "--keep-unlocked")
+
+    assert len(locks(sandbox)) == len(before) - 1
+    assert "stays off as asked with --keep-unlocked" in ended.out
+    assert "lifted for" not in ended.out
+
+
 def test_a_rollback_lifts_a_lock_again_where_the_run_had_to_and_says_so(run: Desk, sandbox: Sandbox) -> None:
     subscription = f"/subscriptions/{sandbox.subscription}"
     frozen = f"{subscription}/resourceGroups/network/providers/Microsoft.Authorization/locks/frozen"

@@ -155,7 +155,7 @@ def _kept_open(means: Means, task: Task, opened: Attempt) -> None:
     now = means.clock.now()
     means.journal.note("kept open", task.key, now)
     seconds = (now - (opened.at or now)).total_seconds()
-    means.unlocked.append(Unlocked(task.step.request.id, seconds, closed=True))
+    means.unlocked.append(Unlocked(task.step.request.id, seconds, closed=True, kept=True))
 
 
 def close(means: Means, key: str, lock: ArmId, body: Json | None, opened: datetime | None) -> bool:

@@ -71,6 +71,7 @@ def document(ending: Ending) -> dict[str, Any]:
                 "seconds": one.seconds,
                 "closed": one.closed,
                 "others": one.others,
+                "kept": one.kept,
             }
             for one in ending.unlocked
         ],
@@ -135,6 +136,8 @@ def write(one: Done) -> Text:
 
 def unlocked(one: Unlocked, run: str) -> Text:
     lock = plain(f"lock '{one.lock.name}' of {one.lock.scope.name}")
+    if one.kept:
+        return Text(f"{lock}: lifted, and stays off as asked with --keep-unlocked", "bold yellow")
     if one.closed:
         return Text(f"{lock}: lifted for {one.seconds:.0f} s")
     if one.others:
