@@ -270,6 +270,12 @@ class Choices:
     vss_copy: frozenset[str] = frozenset()
     """Names or ids, lower-cased, of VMs whose key `USEVSSCOPYBACKUP` is set to TRUE."""
 
+    @property
+    def vms(self) -> tuple[str, ...]:
+        """The names and ids of VMs that something is asked for by name, lower-cased."""
+        disks = {vm for vm, _ in (*self.exclude_luns, *self.attach_disks)}
+        return tuple(sorted(disks | self.delete_collection | self.resume_protection))
+
     def names(self, named: frozenset[str], vm: ArmId) -> bool:
         """Whether a set of names or ids names this VM."""
         return vm.key in named or vm.name.lower() in named

@@ -63,7 +63,7 @@ def applied(flags: Flags) -> Exit:
             planfile.check(file, Place(session.cloud, subscription), session.reader.now)
         made = stack.enter_context(writing(session, subscription))
         seen = look(session, subscription, asked, choices, show, now=flags.now)
-        there(asked, seen)
+        there(asked, choices, seen)
         if file is None:
             say_unfitting(seen, asked, choices)
         groups, refused = planfile.approved(file, seen.plan.groups) if file else (seen.plan.groups, ())

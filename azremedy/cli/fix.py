@@ -348,7 +348,7 @@ def shown(flags: Flags) -> Exit:
         asked, choices = flags.asked, flags.choices
         place, created = Place(session.cloud, subscription), session.reader.now
         mask = flags.mask and flags.mask.of(seen.estate, seen.plan)
-        there(asked, seen)
+        there(asked, choices, seen)
         say_unfitting(seen, asked, choices)
     if flags.mask and mask:
         seen, place = flags.mask.look(seen, mask), mask.masked(place)
@@ -378,13 +378,14 @@ def log(flags: Flags) -> Any:
     return note if flags.debug else None
 
 
-def there(asked: Asked, seen: Look) -> None:
-    """Raise `AzremedyError` for a VM or group that is named and not there."""
+def there(asked: Asked, choices: Choices, seen: Look) -> None:
+    """Raise `AzremedyError` for a VM or group that is named and not there, also where its cure is asked for by name."""
     from azremedy.cli.seen import Seen  # noqa: PLC0415 - as above
 
     vms = Seen()
     vms.add(seen.estate)
     vms.check(asked.vms, asked.groups)
+    vms.check(choices.vms, ())
 
 
 def say_unfitting(seen: Look, asked: Asked, choices: Choices) -> None:
