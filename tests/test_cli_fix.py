@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from stat import S_IMODE
 
 import click
 import pytest
@@ -93,6 +94,7 @@ def test_json_yaml_and_the_saved_plan_are_the_document_of_the_schema(run: Desk, 
     made = document(ended)
 
     Draft202012Validator(schema("plan")).validate(made)
+    assert os.name == "nt" or S_IMODE(kept.stat().st_mode) == 0o600
     assert planfile.load(kept).sha256 == made["sha256"]
     assert json.loads(kept.read_text(encoding="utf-8")) == made
     assert "--apply --plan" in ended.err

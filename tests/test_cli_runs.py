@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,20 @@ def test_a_rollback_deletes_the_rule_again_and_nothing_twice(run: Desk, sandbox:
     again = run("rollback", id_, "--yes")
     assert (again.code, written(sandbox)) == (0, [])
     assert "nothing is left to take back" in again.err
+
+
+def test_times_of_runs_are_local_on_screen_and_in_utc_for_programs(run: Desk, sandbox: Sandbox) -> None:
+    id_ = applied(run, *EGRESS)
+    [listed] = json.loads(run("runs", "-o", "json").out)
+    began = datetime.fromisoformat(listed["started"])
+    there = timezone(timedelta(hours=5, minutes=45), "+0545")
+    zone = {"TZ": "<+0545>-05:45", "COLUMNS": "250"}
+
+    assert began.utcoffset() == timedelta(0)
+    for line in (("runs",), ("runs", "show", id_)):
+        shown = run(*line, **zone).out
+        assert re.search(rf"{began.astimezone(there):%Y-%m-%d %H}:\d\d \+0545", shown), shown
+        assert "+00:00" not in shown
 
 
 def test_a_rollback_needs_a_word_and_a_dry_run_sends_nothing(run: Desk, sandbox: Sandbox) -> None:

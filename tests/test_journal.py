@@ -175,6 +175,15 @@ def test_is_for_its_owner_alone(file: Path) -> None:
         assert S_IMODE(file.stat().st_mode) == 0o600
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_nothing_that_is_kept_of_runs_is_for_others(tmp_path: Path) -> None:
+    (tmp_path / "s-1.pid").touch(mode=0o644)
+    with Applier("S-1", tmp_path), Applier("S-2", tmp_path), lifted(tmp_path / "run.jsonl"):
+        modes = {one.name: S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+
+    assert modes == dict.fromkeys(("s-1.pid", "s-1.lock", "s-2.pid", "s-2.lock", "run.jsonl"), 0o600)
+
+
 def test_overwrites_no_journal(file: Path) -> None:
     lifted(file).close()
 

@@ -357,7 +357,7 @@ def shown(flags: Flags) -> Exit:
     if flags.save:
         from azremedy import planfile  # noqa: PLC0415 - as above
 
-        save(flags.save, planfile.dump(document))
+        save(flags.save, planfile.dump(document), private=True)
         if not flags.quiet:
             note(
                 f"azremedy: the plan is kept in {flags.save}; carry it out with: azremedy fix --apply --plan {flags.save}"

@@ -63,9 +63,9 @@ def complain(*lines: str) -> None:
         note(f"azremedy: {line}")
 
 
-def save(path: Path, content: bytes) -> None:
+def save(path: Path, content: bytes, *, private: bool = False) -> None:
     """
-    Write a file whole or not at all: readers see the old content or the new one.
+    Write a file whole or not at all: readers see the old content or the new one. A `private` one is its owner's alone.
 
     What is no ordinary file (a pipe, `/dev/stdout`) is written as it is. Raises `AzremedyError`.
     """
@@ -76,6 +76,8 @@ def save(path: Path, content: bytes) -> None:
             target.write_bytes(content)
             return
         try:
+            if private:
+                beside.touch(mode=0o600)
             beside.write_bytes(content)
             beside.replace(target)
         finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,7 +31,8 @@ def runs(ctx: click.Context, /, *, output: str, mask: Veil | None, color: str) -
     if ctx.invoked_subcommand is None:
         from azremedy import journal  # noqa: PLC0415 - loaded when something is listed
 
-        show([veiled(summary(run), run, mask) for run in journal.runs()], output, color)
+        when = clock(output)
+        show([veiled(summary(run, when), run, mask) for run in journal.runs()], output, color)
 
 
 @runs.command("show")
@@ -40,7 +43,7 @@ def runs(ctx: click.Context, /, *, output: str, mask: Veil | None, color: str) -
 @debugging()
 def show_run(run: str, output: str, mask: Veil | None, color: str) -> None:
     """Show each write of a run, and what became of it."""
-    found = named(run)
+    found, when = named(run), clock(output)
     rows = [
         {
             "step": one.key,
@@ -50,12 +53,12 @@ def show_run(run: str, output: str, mask: Veil | None, color: str) -> None:
             "method": one.step.request.method,
             "resource": one.step.request.address,
             "open": one in found.open_brackets,
-            "at": one.at.isoformat(),
+            "at": when(one.at),
             "reason": one.reason,
         }
         for one in found.entries
     ]
-    data = rows if output == "table" else {**summary(found), "steps": rows}
+    data = rows if output == "table" else {**summary(found, when), "steps": rows}
     show(veiled(data, found, mask), output, color)
 
 
@@ -68,12 +71,21 @@ def veiled(data: Any, run: Run, mask: Veil | None) -> Any:
     return masked.run(data, run)
 
 
-def summary(run: Run) -> dict[str, Any]:
+def clock(form: str) -> Callable[[datetime], str]:
+    """Return how times are written: local with the zone on screen, in UTC where programs read them."""
+    if form != "table":
+        return datetime.isoformat
+    from azremedy.report.screen import local  # noqa: PLC0415 - only tables need rich
+
+    return local
+
+
+def summary(run: Run, when: Callable[[datetime], str]) -> dict[str, Any]:
     head = run.header
     state = "finished" if run.finished else "running" if run.alive else "unfinished"
     return {
         "run": head.id,
-        "started": head.started.isoformat(),
+        "started": when(head.started),
         "subscription": head.subscription,
         "who": head.who,
         "state": state,

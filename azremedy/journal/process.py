@@ -71,6 +71,8 @@ class Applier:
             ) from error
         except OSError as error:
             raise AzremedyError(f"The lock file {self._lock.lock_file} cannot be made: {error}.") from error
+        self._owner.touch(mode=0o600)
+        self._owner.chmod(0o600)
         self._owner.write_text(str(os.getpid()), encoding="ascii")
         return self
 
