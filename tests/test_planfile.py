@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 
 from azremedy import planfile
 from azremedy.arm import ArmId, Request
-from azremedy.errors import PlanRefused
+from azremedy.errors import AzremedyError, Exit, PlanRefused
 from azremedy.plan import (
     Bracket,
     ByHand,
@@ -325,11 +325,31 @@ def test_a_plan_for_another_place_or_time_is_refused(
         planfile.check(file, place, NOW + timedelta(hours=hours))
 
 
-def test_an_expiry_that_was_put_off_is_not_believed(tmp_path: Path) -> None:
-    file = planfile.load(saved(tmp_path, rehashed({**document(), "expires": "2099-01-01T00:00:00Z"})))
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("expires",), "2099-01-01T00:00:00Z"),
+        (("choices", "maxUnlocked"), float("inf")),
+        (("choices", "maxUnlocked"), float("nan")),
+        (("choices", "maxUnlocked"), -5),
+        (("choices", "maxUnlocked"), 0),
+        (("choices", "bracketSize"), 0),
+        (("choices", "bracketSize"), 1.5),
+        (("choices", "bracketSize"), float("inf")),
+        (("asked", "lookback"), 1e30),
+        (("asked", "lookback"), 1e12),
+        (("asked", "lookback"), -1),
+    ],
+    ids=str,
+)
+def test_what_no_flag_can_say_is_refused(where: tuple[str, ...], value: Any, tmp_path: Path) -> None:
+    made = deepcopy(document())
+    place = made if len(where) == 1 else made[where[0]]
+    assert where[-1] in place
+    place[where[-1]] = value
 
-    with pytest.raises(PlanRefused, match="expired"):
-        planfile.check(file, PLACE, NOW + timedelta(hours=25))
+    with pytest.raises(PlanRefused, match=r"plan\.json is no plan that"):
+        planfile.load(saved(tmp_path, rehashed(made)))
 
 
 @pytest.mark.parametrize(
@@ -353,6 +373,7 @@ def test_what_is_no_plan_of_this_version_is_refused(content: bytes, tmp_path: Pa
         planfile.load(file)
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(PlanRefused, match=r"nothing\.json cannot be read"):
+def test_a_file_that_is_not_there_is_a_mistake_in_the_command(tmp_path: Path) -> None:
+    with pytest.raises(AzremedyError, match=r"nothing\.json cannot be read") as missing:
         planfile.load(tmp_path / "nothing.json")
+    assert missing.value.exit is Exit.USAGE

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from azremedy import __version__
 from azremedy.arm import Json
-from azremedy.errors import PlanRefused
+from azremedy.errors import AzremedyError, PlanRefused
 from azremedy.plan import ByHand, Choices, FixClass, Group
 from azremedy.planfile.data import binding, by_hand_data, group_data
 from azremedy.playbook import Severity
@@ -25,6 +25,8 @@ from azremedy.resources import Subscription, Unread
 
 VERSION = 1
 LIFETIME = timedelta(hours=24)
+LONGEST = timedelta(weeks=99999)
+"""The longest time that a flag can give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +147,15 @@ def digest(document: Mapping[str, Any]) -> str:
 
 
 def load(path: Path) -> PlanFile:
-    """Return a saved plan. Raises `PlanRefused` where it is none, is of another version, or was altered."""
+    """
+    Return a saved plan.
+
+    Raises `PlanRefused` where it is none, is of another version, or was altered, `AzremedyError` where it is not there.
+    """
     try:
         read = json.loads(path.read_bytes())
     except OSError as error:
-        raise PlanRefused(f"The plan {path} cannot be read: {error.strerror}.") from error
+        raise AzremedyError(f"The plan {path} cannot be read: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:
         raise PlanRefused(f"{path} is no plan that `azremedy fix --save` wrote: it is not JSON.") from error
     if not isinstance(read, dict) or "sha256" not in read:
@@ -163,18 +169,21 @@ def load(path: Path) -> PlanFile:
         raise PlanRefused(f"{path} was altered after it was saved: plan again.")
     try:
         return opened(path, read)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise PlanRefused(f"{path} is no plan that `azremedy fix --save` wrote: {error!r} in it.") from error
 
 
 def opened(path: Path, read: Mapping[str, Any]) -> PlanFile:
+    created, expires = time(read["created"]), time(read["expires"])
+    if expires > created + LIFETIME:
+        raise ValueError("expires")
     return PlanFile(
         path=path,
         cloud=str(read["cloud"]),
         tenant=read["tenant"],
         subscription=str(read["subscription"]["id"]),
-        created=time(read["created"]),
-        expires=time(read["expires"]),
+        created=created,
+        expires=expires,
         asked=asked_of(read["asked"]),
         choices=choices_of(read["choices"]),
         groups=tuple({**group, "binding": binding(group)} for group in read["groups"]),
@@ -257,7 +266,7 @@ def asked_of(data: Mapping[str, Any]) -> Asked:
         vms=texts(data["vms"]),
         groups=texts(data["groups"]),
         severity=Severity[data["severity"].upper()],
-        lookback=timedelta(seconds=data["lookback"]),
+        lookback=span(data["lookback"]),
         deep=data["deep"] is True,
         guest=data.get("guest") is True,
     )
@@ -286,8 +295,8 @@ def choices_data(choices: Choices) -> dict[str, Any]:
 def choices_of(data: Mapping[str, Any]) -> Choices:
     return Choices(
         allow=frozenset(FixClass(one) for one in data["allow"]),
-        max_unlocked=timedelta(seconds=data["maxUnlocked"]),
-        bracket_size=int(data["bracketSize"]),
+        max_unlocked=span(data["maxUnlocked"]),
+        bracket_size=positive(data["bracketSize"]),
         keep_unlocked=data["keepUnlocked"] is True,
         lift_subscription_locks=data["liftSubscriptionLocks"] is True,
         redesign_locks=data["redesignLocks"] is True,
@@ -298,6 +307,20 @@ def choices_of(data: Mapping[str, Any]) -> Choices:
         resume_protection=frozenset(texts(data["resumeProtection"])),
         vss_copy=frozenset(texts(data.get("vssCopy", ()))),
     )
+
+
+def span(seconds: Any) -> timedelta:
+    """Return a length of time. Raises `ValueError` for one that no flag can give."""
+    length = timedelta(seconds=seconds)
+    if not timedelta() < length <= LONGEST:
+        raise ValueError(seconds)
+    return length
+
+
+def positive(number: Any) -> int:
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(number)
+    return number
 
 
 def texts(data: Iterable[Any]) -> tuple[str, ...]:
