@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from commands import Desk
 
 from azremedy.playbook import load
+from azremedy.sandbox import embedded
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -55,10 +57,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def settled(text: str) -> str:
-    """What a scan prints, without the moment, the seconds and blanks at the ends of lines."""
+    """What a command prints, without moments, seconds, ids of runs and blanks at the ends of lines."""
     text = re.sub(r"as of [\d-]+ [\d:]+ UTC", "as of …", text)
     text = re.sub(r"in [\d.]+ s$", "in … s", text, flags=re.MULTILINE)
     text = re.sub(r"\b20\d\d-\d\d-\d\d( \d\d:\d\d UTC)?", "…", text)
+    text = re.sub(r"^Run [\d-]+-[0-9a-f]{6}$", "Run …", text, flags=re.MULTILINE)
+    text = re.sub(r"lifted for \d+ s", "lifted for … s", text)
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
@@ -76,6 +80,16 @@ def test_the_readme_shows_a_real_dry_run(tmp_path: Path) -> None:
 
     assert ran.returncode == 0, ran.stderr
     assert settled(shown[2]) == settled(ran.stdout)
+
+
+def test_the_readme_shows_the_end_of_a_real_run(tmp_path: Path) -> None:
+    shown = re.search(r"<!-- apply: azremedy (.*?) -->\n```text\n(.*?)```", README, re.DOTALL)
+    assert shown is not None
+    with embedded(tmp_path / "sandbox", estate="demo", speed=600) as sandbox:
+        ran = Desk(sandbox, tmp_path)(*shown[1].split(), COLUMNS="120", NO_COLOR="1", TZ="UTC")
+
+    assert ran.code == 0, ran.err
+    assert settled(shown[2]) == settled(ran.out[ran.out.index("\nRun ") :])
 
 
 def test_the_readme_lists_every_playbook_as_its_card_says() -> None:
