@@ -101,13 +101,27 @@ def walk(means: Means, place: Place, nodes: Sequence[Node]) -> Walked:
     walked = Walked()
     for number, node in enumerate(nodes):
         here = place.below(number)
-        if walked.goes_on:
+        if walked.goes_on and superfluous(means, node, walked):
+            walked.done += skip(
+                means, here, [node], "What came before it was enough.", Outcome.NOT_NEEDED, own=True
+            )
+        elif walked.goes_on:
             walked.add(_node(means, here, node))
         else:
             walked.done += skip(
                 means, here, [node], "A step before it did not come out as planned.", own=True
             )
     return walked
+
+
+def superfluous(means: Means, node: Node, before: Walked) -> bool:
+    """Whether what a ladder is for holds already, by a step of ours before it: two causes of one VM can have one cure."""
+    if not isinstance(node, Ladder) or all(done.outcome is not Outcome.APPLIED for done in before.done):
+        return False
+    try:
+        return expect.unmet(means.writer, node.until, means.clock.now()) is None
+    except ReadError:
+        return False
 
 
 def _node(means: Means, place: Place, node: Node) -> Walked:

@@ -14,6 +14,7 @@ from azremedy.estate import Estate
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Group, Node, steps
 from azremedy.planning.groups import grouped
 from azremedy.planning.locks import Blocked, Clearing
+from azremedy.planning.order import in_order
 from azremedy.playbook import Finding, Playbook, Severity
 from azremedy.resources import Read
 
@@ -78,7 +79,7 @@ def plan(
                 by_hand += each(refused, said, chosen)
     by_hand += forgotten(chosen, cures, by_hand)
     return Plan(
-        groups=tuple(grouped(cures, choices.bracket_size)),
+        groups=tuple(grouped(in_order(estate, cures), choices.bracket_size)),
         by_hand=tuple(by_hand),
         suspected=sum(could_be_cured(one) for one in found if one not in chosen),
     )

@@ -15,7 +15,12 @@ WHOLE = ("/providers/microsoft.compute/", "/providers/microsoft.network/")
 
 
 def grouped(cures: Sequence[Cure], bracket_size: int) -> Iterator[Group]:
-    """Yield the cures in groups: those that share a step or a target together, in the order they came."""
+    """
+    Yield the cures in groups, in the order they came.
+
+    Together are those that share a step or a target, and those of one VM alone of which one backs it up: a backup tells
+    something only once what comes before it is done.
+    """
     groups: list[tuple[set[str], list[int]]] = []
     for number, cure in enumerate(cures):
         held, together, apart = touched(cure), [number], []
@@ -25,10 +30,25 @@ def grouped(cures: Sequence[Cure], bracket_size: int) -> Iterator[Group]:
             else:
                 held, together = held | marks, [*members, *together]
         groups = [*apart, (held, sorted(together))]
-    for numbers in sorted(members for _, members in groups):
+    for numbers in sorted(by_vm(cures, [members for _, members in groups])):
         group = tuple(cures[number] for number in numbers)
         nodes = joined((node for cure in group for node in cure.nodes), bracket_size)
         yield Group(identity(group, nodes), group, nodes)
+
+
+def by_vm(cures: Sequence[Cure], groups: Sequence[list[int]]) -> Iterator[list[int]]:
+    """Yield groups, those of one VM alone as one where a step of them backs it up."""
+    alone: dict[ArmId, list[list[int]]] = {}
+    for members in groups:
+        vms = {vm for number in members for vm in cures[number].vms}
+        if len(vms) == 1:
+            alone.setdefault(vms.pop(), []).append(members)
+        else:
+            yield members
+    for held in alone.values():
+        whole = sorted(number for members in held for number in members)
+        backs_up = any(step.triggers_backup for number in whole for step in steps(*cures[number].nodes))
+        yield from [whole] if backs_up else held
 
 
 def touched(cure: Cure) -> set[str]:
