@@ -430,6 +430,14 @@ class TestTheCommand:
         assert "##vso[" not in ended.out
         assert "\x1b" not in ended.out
 
+    def test_a_log_that_is_not_there_is_not_called_free_of_faults(self, tmp_path: Path) -> None:
+        with desk(tmp_path, vm(os="Linux")) as at:
+            shown = at("logs", "--vm", "sql1", "-s", "demo", COLUMNS="200").out
+
+        assert "the VM agent (/var/log/waagent.log)\n  /var/log/waagent.log  " in shown
+        assert shown.count("none of the last lines speaks of a fault") == 1
+        assert shown.count("there is none") == 3
+
     def test_none_writes_nothing(self, tmp_path: Path) -> None:
         with desk(tmp_path, vm()) as at:
             assert at("logs", "--vm", "sql1", "-s", "demo", "-o", "none").out == ""

@@ -220,7 +220,7 @@ class ReadLines(Statement):
     """Read the last 256 KB of the files listed, the newest last; the first line of what is cut off goes."""
 
     LINE = (
-        "[array]::Reverse($g); foreach ($i in $g) { "
+        "[array]::Reverse($g); foreach ($i in $g) { $s = $null; $x = @(); "
         "$s = New-Object IO.FileStream($i.FullName, 'Open', 'Read', 'ReadWrite, Delete'); "
         "$o = [Math]::Max([long]0, $s.Length - 262144); [void]$s.Seek($o, 'Begin'); $r = New-Object IO.StreamReader($s); "
         "$x = @($r.ReadToEnd() -split '\\r?\\n'); $r.Close(); if ($o) { $x = @($x | Select-Object -Skip 1) }; $t += $x }"

@@ -43,10 +43,10 @@ def log(one: Logged) -> Iterator[RenderableType]:
         return
     for each in one.told.files:
         yield Padding(Text(file(each), "dim"), (0, 0, 0, 2))
-    if not one.log.names_only:
+    if not one.told.files and one.log.name != "events":
+        yield Padding(Text("there is none", "dim"), (0, 0, 0, 2))
+    elif not one.log.names_only:
         yield from lines(one.told)
-    elif not one.told.files:
-        yield Padding(Text("no file", "dim"), (0, 0, 0, 2))
 
 
 def file(one: LogFile) -> str:
@@ -60,4 +60,4 @@ def lines(told: LogTold) -> Iterator[RenderableType]:
         code = known(line)
         yield Padding(Text.assemble(plain(line), (f"  <- {code}" if code else "", "red")), (0, 0, 0, 2))
     if not told.lines:
-        yield Padding(Text("no line speaks of a fault", "green"), (0, 0, 0, 2))
+        yield Padding(Text("none of the last lines speaks of a fault", "green"), (0, 0, 0, 2))
