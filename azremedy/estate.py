@@ -14,6 +14,7 @@ from azremedy.resources import (
     AdminRules,
     Collection,
     Disk,
+    DiskCopy,
     Guest,
     InstanceView,
     Item,
@@ -137,6 +138,7 @@ class Estate:
     admin_rules: tuple[AdminRules, ...] = ()
     vm_sizes: tuple[VmSizes, ...] = ()
     guests: tuple[Guest, ...] = ()
+    copies: tuple[DiskCopy, ...] = ()
     unread: tuple[Unread, ...] = ()
 
     @cached_property

@@ -263,6 +263,8 @@ class Choices:
     """The reason, by VM (name or id, lower-cased) and LUN."""
     attach_disks: frozenset[tuple[str, int]] = frozenset()
     """VM (name or id, lower-cased) and LUN of disks beside which smaller ones are attached."""
+    detach_disks: frozenset[tuple[str, int]] = frozenset()
+    """VM (name or id, lower-cased) and LUN of disks that are detached once their copy is proven."""
     power: str | None = None
     """`on` or `off`: what becomes of VMs that were shut down from inside."""
     resume_protection: frozenset[str] = frozenset()

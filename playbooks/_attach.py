@@ -2,8 +2,8 @@
 The writes that attach new smaller disks to a VM, and what is left to people then.
 
 They are attached by `attachDetachDataDisks`, which names these disks alone: a PATCH of the VM would send the list of all
-its disks, and detach what somebody attached in between. No disk is ever detached but by the way back, and none is
-deleted. Sources: SEED, SDK.
+its disks, and detach what somebody attached in between. No disk is ever detached here but by the way back, and
+none is deleted. Sources: SEED, SDK.
 """
 
 from __future__ import annotations
@@ -139,4 +139,7 @@ def afterwards(estate: Estate, vm: ArmId, one: Replaced) -> Iterator[str]:
     if any(item.exclusion and item.exclusion.inclusion for item in estate.items_of.get(vm, ())):
         luns = ", ".join(str(part.lun) for part in one.parts)
         yield f"add to the LUNs that the backups of VM {vm.name} are limited to: {luns}"
-    yield f"detach {old} from VM {vm.name}, and keep it until a backup of the new ones has completed"
+    yield (
+        f"detach {old} from VM {vm.name} (--guest --detach-disk {vm.name}:{one.lun} checks the copy first), and keep it"
+        " until a backup of the new ones has completed"
+    )

@@ -27,8 +27,8 @@ from ._cures import (
 )
 
 TWO_WAYS = (
-    "attach smaller disks with --attach-disks {vm}:{lun}, copy the data over in the guest and detach this one; or"
-    " leave it out of the backup with --exclude-lun {vm}:{lun}=REASON"
+    "leave it out of the backup with --exclude-lun {vm}:{lun}=REASON; or attach smaller disks with --attach-disks"
+    " {vm}:{lun}, copy the data over in the guest, and detach this one with --guest --detach-disk {vm}:{lun}"
 )
 LIST = "properties.extendedProperties.diskExclusionProperties"
 

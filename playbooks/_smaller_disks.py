@@ -8,12 +8,11 @@ backup would not take what comes of it, it is left to a person. Sources: SEED, S
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from azremedy import addresses, limits
+from azremedy import addresses, limits, parts
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, group
 from azremedy.plan import ByHand, Choices, Cure
@@ -26,8 +25,6 @@ from ._cures import admit, by_hand, cure
 KINDS = frozenset({"standard_lrs", "standardssd_lrs", "standardssd_zrs", "premium_lrs", "premium_zrs"})
 """Skus, lower-cased, of disks that are wholly told by their size: no IOPS, throughput or sector size to choose."""
 LUNS = range(64)
-LONGEST = 80
-"""Characters of a disk's name: letters, digits, `_`, `.` and `-`, the first a letter or digit (SDK)."""
 
 
 def attachments(
@@ -59,19 +56,14 @@ def together(
 
 def named(choices: Choices, finding: Finding[Any]) -> bool:
     """Whether the user asks for smaller disks beside this one."""
-    return among(choices.attach_disks, finding)
-
-
-def among(luns: Iterable[tuple[str, int]], finding: Finding[Any]) -> bool:
-    vm, lun = finding.vm, finding.evidence.lun
-    return not {(vm.key, lun), (vm.name.lower(), lun)}.isdisjoint(luns)
+    return parts.meant(finding.vm, finding.evidence.lun, choices.attach_disks)
 
 
 def replaced(
     estate: Estate, finding: Finding[Any], choices: Choices, taken: Sequence[Part]
 ) -> Replaced | str:
     """Return the new disks beside this one, or why there are none; `taken` are those planned for others of its VM."""
-    if among(choices.exclude_luns, finding):
+    if parts.meant(finding.vm, finding.evidence.lun, frozenset(choices.exclude_luns)):
         return "it is named both to be left out and to be replaced: name it with one of the two flags"
     if finding.resource == finding.vm:
         return "it is an unmanaged disk, beside which no managed one can hang: move the VM to managed disks"
@@ -122,7 +114,7 @@ def divided(
     """Return a disk with as many equal parts as keep its limit, or why there is no room for them."""
     number = -(-finding.evidence.size // finding.evidence.limit)
     size = -(-finding.evidence.size // number)
-    names = [part_of(old.disk.id, one) for one in range(1, number + 1)]
+    names = [parts.part_of(old.disk.id, one) for one in range(1, number + 1)]
     if there := [estate.disk[one] for one in names if one in estate.disk]:
         return already(vm, old.disk, there)
     if why := crowded(estate, vm, number, len(data_disks(vm)) + len(taken) + number):
@@ -130,8 +122,8 @@ def divided(
     luns = free(estate, vm, taken)[:number]
     if len(luns) < number:
         return f"it takes {number} more disks, and there are not as many free LUNs that are backed up"
-    parts = (Part(one, lun, size) for one, lun in zip(names, luns, strict=True))
-    return replace(old, parts=tuple(parts))
+    made = (Part(one, lun, size) for one, lun in zip(names, luns, strict=True))
+    return replace(old, parts=tuple(made))
 
 
 def crowded(estate: Estate, vm: Vm, number: int, total: int) -> str | None:
@@ -146,18 +138,15 @@ def crowded(estate: Estate, vm: Vm, number: int, total: int) -> str | None:
     return None
 
 
-def part_of(old: ArmId, number: int) -> ArmId:
-    """Return the id of the nth new disk beside this one: the same for every plan, so that none is made twice."""
-    tail = f"-part{number}"
-    name = re.sub(r"^[^A-Za-z0-9]+", "", old.name[-(LONGEST - len(tail)) :])
-    return ArmId(f"{old.text.rpartition('/')[0]}/{name}{tail}")
-
-
 def already(vm: Vm, old: Disk, there: Sequence[Disk]) -> str:
     """Return what is left to do where smaller disks were made before."""
     names = ", ".join(f"'{one.id.name}'" for one in there)
     if all(one.managed_by == vm.id for one in there):
-        return f"smaller disks hang beside it: {names}; copy its data to them, check, then detach '{old.id.name}'"
+        lun = next((one.lun for one in vm.disks if one.disk == old.id), None)
+        return (
+            f"smaller disks hang beside it: {names}; copy its data to them, then check and detach"
+            f" '{old.id.name}' with --guest --detach-disk {vm.id.name}:{lun}"
+        )
     return f"disks of the names that its parts would have are there: {names}; attach them, or delete them if empty"
 
 

@@ -10,8 +10,10 @@ still hold to it. A backup that failed with `UserErrorUnsupportedDiskSize` bears
 Disks that the protected item leaves out are not looked at.
 
 The cure leaves a disk out of the backups, or attaches as many new, equal, smaller ones beside it as the limit asks
-for; each only for the disk that the user names. What is attached is empty: copying the data in the guest, checking it
-and detaching the old disk are a person's, and until then backups go on to fail.
+for; each only for the disk that the user names. First comes what needs no copy: the limits of today, where only an
+old one is exceeded; leaving the disk out; for kinds of disks that a Standard policy does not take, an Enhanced one.
+What is attached is empty: a person copies the data in the guest and lets it go of the old disk. The old one is then
+detached, never deleted, where the VM has just proved both from inside (`--guest`). Until then backups go on to fail.
 
 Sources: SEED, T25, IR25, SM25, FAQ25.
 """
@@ -22,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from azremedy import limits
+from azremedy import limits, parts
 from azremedy.arm import ArmId
 from azremedy.estate import Estate, Protected
 from azremedy.limits import Limit
@@ -30,6 +32,7 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass
 from azremedy.playbook import Finding, NotEvaluated, Playbook, Severity, corroborated
 from azremedy.resources import AttachedDisk, Read
 
+from ._detach import detachments
 from ._exclusion import backed_up, exclusions
 from ._smaller_disks import attachments, named
 
@@ -130,9 +133,11 @@ def sentence(one: Exceeded) -> str:
 
 
 def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Attach smaller disks beside those that the user names, or leave them out, each with a reason."""
-    beside = [finding for finding in findings if named(choices, finding)]
-    others = [finding for finding in findings if finding not in beside]
+    """Attach smaller disks beside those that the user names, detach them, or leave them out with a reason."""
+    copied = [one for one in findings if parts.meant(one.vm, one.evidence.lun, choices.detach_disks)]
+    beside = [one for one in findings if one not in copied and named(choices, one)]
+    others = [one for one in findings if one not in (*copied, *beside)]
+    yield from detachments(PLAYBOOK.id, estate, copied, choices)
     yield from attachments(PLAYBOOK.id, estate, beside, choices)
     yield from exclusions(PLAYBOOK.id, estate, others, choices)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any, Final
 
 import pytest
@@ -24,6 +25,8 @@ class Scene:
     playbook: str
     estate: Mapping[str, Any]
     choices: Choices = ADMITTED
+    guest: bool = False
+    """Whether it takes a look inside the VM."""
     lasting: bool = True
     """Whether the finding is gone, or lighter, once the cure is over."""
 
@@ -79,6 +82,45 @@ def closed_in() -> dict[str, Any]:
 def shut_down() -> dict[str, Any]:
     """Describe a VM that was shut down from inside."""
     return vm("print1", "UserErrorVmNotInDesirableState", hours=32, power="stopped")
+
+
+COPIED: Final[Mapping[str, str]] = {
+    "2018/a report.txt": "One line,\nand another one\n",
+    "2018/empty": "",
+    **{f"scans/{number}.txt": f"page {number}\n" for number in range(20)},
+}
+"""Files of a disk that was copied, by their paths from its root."""
+
+
+def lists(files: Mapping[str, str], lun: int = 0) -> dict[str, str]:
+    """Return what the disk on a LUN left of its files on a new one: path and size of all, checksums of some."""
+    listed = "".join(sorted(f"{len(content.encode())} {path}\n" for path, content in files.items()))
+    sums = "".join(f"{sha256(text.encode()).hexdigest()} {path}\n" for path, text in list(files.items())[:20])
+    return {f"azremedy-lun{lun}.files": listed, f"azremedy-lun{lun}.sums": sums}
+
+
+def copied(
+    os: str = "Linux", *, released: bool = True, files: Mapping[str, str] | None = None, **volume: Any
+) -> dict[str, Any]:
+    """Describe a VM on whose large disk a person has worked: copied to two new ones, and let go of where `released`."""
+    linux = os == "Linux"
+    first, second, old = ("/data/one", "/data/two", "/data/old") if linux else ("/F:", "/G:", "/E:")
+    kind = "ext4" if linux else "NTFS"
+    held = COPIED if files is None else files
+    there = {f"{first if number % 2 else second}/{path}": held[path] for number, path in enumerate(held)}
+    volumes = [
+        {"lun": 0, "filesystem": kind, "mount": None if released else old, "online": not released, **volume},
+        {"lun": 1, "filesystem": kind, "mount": first},
+        {"lun": 2, "filesystem": kind, "mount": second},
+    ]
+    listed = {f"{second}/{name}": content for name, content in lists(COPIED).items()}
+    return vm(
+        "archive1", "UserErrorUnsupportedDiskSize", os=os, size="Standard_D8s_v5",
+        disks=[
+            {"lun": 0, "size": 2000}, {"lun": 1, "size": 1000, "part_of": 0}, {"lun": 2, "size": 1000, "part_of": 0},
+        ],
+        guest={"volumes": volumes, "files": {**there, **listed}},
+    )  # fmt: skip
 
 
 SCENES: Final = (
@@ -159,6 +201,12 @@ SCENES: Final = (
         )),
         Choices(allow=GUARDED, attach_disks=frozenset({("archive1", 0)})),
         lasting=False,
+    ),
+    Scene(
+        "a disk whose data was copied to smaller ones", "disk-size",
+        estate(copied()),
+        Choices(allow=DESTRUCTIVE, detach_disks=frozenset({("archive1", 0)})),
+        guest=True,
     ),
     Scene(
         "a disk that VMs share", "disk-support",

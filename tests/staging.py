@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 from applying import header
 from scenes import GUARDED, Scene
 
@@ -103,19 +104,32 @@ def staged(scene: Scene, folder: Path) -> Iterator[Stage]:
         cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})
         secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
         known: dict[str, Any] = {"secret": secret, "ca": sandbox.ca, "environ": {}}
-        with open_reader(cloud, **known) as reader:
+        with open_reader(cloud, guests=scene.guest, **known) as reader:
             session = Session(reader, "*", cloud.endpoint, partial(open_writer, cloud, **known))
             before = sandbox.snapshot()
             [subscription] = session.subscriptions()
-            seen = look(session, subscription, asked(scene), scene.choices, lambda _: None)
+            with at_home(folder):
+                seen = look(
+                    session, subscription, asked(scene), scene.choices, lambda _: None, now=scene.guest
+                )
+            before = sandbox.snapshot() if scene.guest else before
             assert seen.plan.groups, [one.reason for one in seen.plan.by_hand]
             looked = tuple(sandbox.requests)
             sandbox.clear()
             yield Stage(scene, sandbox, session, seen, before, looked, folder / "run.jsonl")
 
 
+@contextmanager
+def at_home(folder: Path) -> Iterator[None]:
+    """Let the journals of what is asked inside VMs lie in a state folder of one's own."""
+    with pytest.MonkeyPatch.context() as own:
+        for name in ("XDG_STATE_HOME", "LOCALAPPDATA", "HOME"):
+            own.setenv(name, str(folder / "state"))
+        yield
+
+
 def asked(scene: Scene) -> Asked:
-    return Asked(playbooks=(scene.playbook,), deep=True)
+    return Asked(playbooks=(scene.playbook,), deep=True, guest=scene.guest)
 
 
 def under_way(body: Json) -> bool:

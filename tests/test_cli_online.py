@@ -30,7 +30,15 @@ NO_FORM = {
     ("logs", "--now"),
     *(
         ("fix", f"--{flag}")
-        for flag in (*UNSAFE, "delete-collection", "exclude-lun", "attach-disks", "guest", "vss-copy")
+        for flag in (
+            *UNSAFE,
+            "delete-collection",
+            "exclude-lun",
+            "attach-disks",
+            "detach-disk",
+            "guest",
+            "vss-copy",
+        )
     ),
 }
 """Options without an environment form: another command's word for something else, or what must be asked for aloud."""

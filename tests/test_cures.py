@@ -207,6 +207,7 @@ hostile = estate(
 EVERYTHING: dict[str, Any] = {
     "exclude_luns": {("big1", 0): "scratch", ("cluster1", 0): "backed up elsewhere"},
     "attach_disks": frozenset({("big1", 1)}),
+    "detach_disks": frozenset({("big1", 2)}),
     "resume_protection": frozenset({"stopped1"}),
     "vss_copy": frozenset({"server1"}),
 }

@@ -438,7 +438,10 @@ def test_attaches_as_many_equal_smaller_disks_as_keep_the_limit_and_leaves_the_r
     assert cure.afterwards == (
         f"copy the data of disk 'data1' (LUN 0), in the guest of VM sql1, to: {named}",
         "check the copy, and let whatever uses disk 'data1' use the new ones",
-        "detach disk 'data1' from VM sql1, and keep it until a backup of the new ones has completed",
+        (
+            "detach disk 'data1' from VM sql1 (--guest --detach-disk sql1:0 checks the copy first),"
+            " and keep it until a backup of the new ones has completed"
+        ),
     )
     assert {right for step in steps(*cure.nodes) for right in step.permissions} == {
         "Microsoft.Compute/disks/write",

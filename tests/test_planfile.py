@@ -53,6 +53,7 @@ CHOICES = Choices(
     delete_collection=frozenset({"sql1"}),
     exclude_luns={("sql1", 3): "copied elsewhere"},
     attach_disks=frozenset({("sql1", 4), ("/subscriptions/x/sql2", 0)}),
+    detach_disks=frozenset({("sql1", 5)}),
     power="off",
     resume_protection=frozenset({"sql2"}),
 )

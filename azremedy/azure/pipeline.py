@@ -14,7 +14,7 @@ from azremedy.azure.policies import Log, ReadOnly, Retry, SameHost, Tally, Throt
 from azremedy.azure.transport import Session, requests_transport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from azremedy.azure.cloud import Cloud
     from azremedy.azure.credential import CachedCredential
@@ -36,7 +36,7 @@ def client(
     workers: int,
     log: Callable[[str], object] | None,
     writes: bool,
-    probes: frozenset[bytes] = frozenset(),
+    probes: Container[bytes] = frozenset(),
 ) -> Client:
     """
     Return a client of `cloud`. Only one that `writes` goes without the policy that refuses every write.

@@ -33,7 +33,7 @@ from azremedy.azure.transport import CONNECT, READ
 from azremedy.errors import ReadError, WriteRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from datetime import datetime
 
 Policy: TypeAlias = HTTPPolicy[HttpRequest, HttpResponse]
@@ -183,7 +183,7 @@ def _origin(url: str) -> tuple[str | None, str | None, int | None] | None:
 class ReadOnly(Policy):
     """Refuses every request that is not a read. `probes` are the bodies, byte for byte, that may be run inside VMs."""
 
-    def __init__(self, probes: frozenset[bytes] = frozenset()) -> None:
+    def __init__(self, probes: Container[bytes] = frozenset()) -> None:
         super().__init__()
         self._probes = probes
 

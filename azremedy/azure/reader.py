@@ -20,7 +20,7 @@ from azremedy.azure.pipeline import FAULTS
 from azremedy.azure.policies import Tally
 from azremedy.azure.transport import Session
 from azremedy.errors import ReadError, SignInError
-from azremedy.guest import ACTION, READING, sent
+from azremedy.guest import ACTION, ONLY_READ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,7 +62,7 @@ class ArmReader:
         self._tally = Tally()
         self._client = pipeline.client(
             cloud, credential, session, self._tally, pace=pace, workers=workers, log=log, writes=False,
-            probes=frozenset(map(sent, READING)) if guests else frozenset(),
+            probes=ONLY_READ if guests else frozenset(),
         )  # fmt: skip
 
     def __enter__(self) -> ArmReader:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 ASKED = {
     "--attach-disks": ({"disk-size"}, "too large"),
+    "--detach-disk": ({"disk-size"}, "too large"),
     "--exclude-lun": ({"disk-size", "disk-support"}, "too large or not supported"),
 }
 """The playbooks whose cures are asked for by VM and LUN, by flag, and what they find a disk to be."""
@@ -43,13 +45,14 @@ def named(written: str) -> Disk:
     return parts[1].lower().rstrip("/"), int(parts[2])
 
 
-def refuse_both(attached: Collection[Disk], left_out: Collection[Disk]) -> None:
-    """Raise `AzremedyError` for a disk that is named for two cures."""
-    for vm, lun in attached:
-        if any(same((vm, lun), other) for other in left_out):
-            raise AzremedyError(
-                f"{vm}:{lun} is named by --attach-disks and by --exclude-lun, two cures of one disk: choose one."
-            )
+def refuse_both(flags: Mapping[str, Collection[Disk]]) -> None:
+    """Raise `AzremedyError` for a disk that is named for two cures, by flag."""
+    for (flag, disks), (other, others) in combinations(flags.items(), 2):
+        for vm, lun in disks:
+            if any(same((vm, lun), one) for one in others):
+                raise AzremedyError(
+                    f"{vm}:{lun} is named by {flag} and by {other}, two cures of one disk: choose one."
+                )
 
 
 def same(one: Disk, other: Disk) -> bool:
@@ -62,7 +65,11 @@ def same(one: Disk, other: Disk) -> bool:
 
 def unfitting(choices: Choices, scan: Scan, severity: Severity) -> Iterator[str]:
     """Yield a sentence for each disk that is named and of which the plan has no finding."""
-    flags = {"--attach-disks": choices.attach_disks, "--exclude-lun": choices.exclude_luns.keys()}
+    flags = {
+        "--attach-disks": choices.attach_disks,
+        "--detach-disk": choices.detach_disks,
+        "--exclude-lun": choices.exclude_luns.keys(),
+    }
     for flag, disks in flags.items():
         playbooks, wrong = ASKED[flag]
         found = [one.finding for one in scan.diagnoses if one.playbook.id in playbooks]

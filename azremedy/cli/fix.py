@@ -34,7 +34,8 @@ SELECTING = (
 
 IN_THE_PLAN = (
     "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
-    "keep_unlocked", "lift_subscription_locks", "redesign_locks", "delete_collection", "exclude_lun", "attach_disks", "power",
+    "keep_unlocked", "lift_subscription_locks", "redesign_locks", "delete_collection", "exclude_lun", "attach_disks",
+    "detach_disk", "power",
     "resume_protection", "vss_copy", "guest", "save",
 )  # fmt: skip
 """Flags whose values stand in a plan file, and mean nothing beside it."""
@@ -78,6 +79,7 @@ class Flags:
     delete_collection: tuple[str, ...]
     exclude_lun: tuple[tuple[tuple[str, int], str], ...]
     attach_disks: tuple[tuple[str, int], ...]
+    detach_disk: tuple[tuple[str, int], ...]
     power: str | None
     resume_protection: tuple[str, ...]
     vss_copy: tuple[str, ...]
@@ -115,6 +117,7 @@ class Flags:
             delete_collection=frozenset(name.lower().rstrip("/") for name in self.delete_collection),
             exclude_luns=dict(self.exclude_lun),
             attach_disks=frozenset(self.attach_disks),
+            detach_disks=frozenset(self.detach_disk),
             power=self.power,
             resume_protection=frozenset(name.lower().rstrip("/") for name in self.resume_protection),
             vss_copy=frozenset(name.lower().rstrip("/") for name in self.vss_copy),
@@ -214,6 +217,14 @@ class Flags:
     help="Attach new smaller disks beside this one, to copy its data to by hand; may be repeated.",
 )
 @option(
+    "--detach-disk",
+    type=named,
+    multiple=True,
+    metavar="VM:LUN",
+    environment=False,
+    help="Detach this disk once --guest proves its copy; may be repeated. Needs --allow destructive.",
+)
+@option(
     "--power",
     type=click.Choice(("on", "off")),
     help="Start, or deallocate, VMs that were shut down from inside.",
@@ -305,7 +316,13 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
         raise AzremedyError(
             f"--redesign-locks moves locks for good, and {spelt(beside[0])} is about locks that are lifted: choose one."
         )
-    refuse_both(flags.attach_disks, [disk for disk, _ in flags.exclude_lun])
+    refuse_both(
+        {
+            "--attach-disks": flags.attach_disks,
+            "--exclude-lun": [disk for disk, _ in flags.exclude_lun],
+            "--detach-disk": flags.detach_disk,
+        }
+    )
     if flags.apply and flags.form:
         raise AzremedyError("--as means nothing with --apply.")
     if flags.apply and flags.report:

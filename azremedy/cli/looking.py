@@ -11,7 +11,7 @@ from azremedy.cli.progress import Show, reading
 from azremedy.errors import AzremedyError
 from azremedy.planfile import Asked
 from azremedy.planning import Plan, plan
-from azremedy.playbook import Playbook, load, outside
+from azremedy.playbook import GUEST_READS, Playbook, load, outside
 from azremedy.resources import Read, Subscription
 from azremedy.scan import Scan
 from azremedy.selection import Selection
@@ -77,6 +77,10 @@ def look(
     if any(playbook.plan_needs for playbook, _ in worth):
         progress = reading(subscription.name, show)
         estate = read_for_cures(session.reader, estate, worth, progress=progress).estate
+    if asked.guest and choices.detach_disks:
+        from azremedy.checking import checked  # noqa: PLC0415 - most plans detach nothing
+
+        estate = checked(session.reader, estate, choices.detach_disks, inside(session, subscription, now=now))
     return Look(estate, scan, plan(estate, scan.diagnoses, choices, severity=asked.severity))
 
 
@@ -84,13 +88,14 @@ def scanned(
     session: Session, subscription: Subscription, asked: Asked, show: Show, *, now: bool = False
 ) -> tuple[Estate, Scan]:
     """Return what was read of a subscription, from inside its VMs where that is asked for, and what the playbooks say."""
+    probing = asked.guest and any(one.inside for one in chosen(asked))
     return session.examine(
         subscription,
         playbooks=chosen(asked),
-        more=LOCKS,
+        more=LOCKS | (GUEST_READS if asked.guest else frozenset()),
         lookback=asked.lookback,
-        deep=asked.deep,
+        deep=asked.deep or asked.guest,
         selection=Selection.of(asked.vms, asked.groups),
         progress=reading(subscription.name, show),
-        inside=inside(session, subscription, now=now) if asked.guest else None,
+        inside=inside(session, subscription, now=now) if probing else None,
     )

@@ -9,12 +9,12 @@ path as `${SYSROOT:-}/…`: in a VM that is the path itself. Windows's are made 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from azremedy.arm import Request
-from azremedy.guest import linux, logs, windows
+from azremedy.guest import copied, linux, logs, windows
 from azremedy.guest.answers import KEPT
 
 if TYPE_CHECKING:
@@ -30,13 +30,16 @@ __all__ = [
     "ENABLE",
     "KEPT",
     "LOGS",
+    "ONLY_READ",
     "PROBES",
     "READING",
     "SHIPPED",
     "Script",
+    "check_of",
     "known",
     "probe_of",
     "sent",
+    "shipped",
     "starting",
     "vss_copy",
 ]
@@ -116,6 +119,35 @@ def vss_copy(text: str | None) -> Script:
     Raises `ValueError` for a text that has no place in a script.
     """
     return Script("vss-copy", "windows", windows.vss_copy(text))
+
+
+def check_of(vm: Vm, old: int, new: Sequence[int]) -> Script | None:
+    """Return the check of a disk that was copied to others, by LUN; None where the VM's operating system is not known."""
+    os = (vm.os or "").lower()
+    return Script("check-disks", os, copied.lines(os, old, new)) if os in COMMANDS else None
+
+
+def shipped(lines: Sequence[str]) -> bool:
+    """Whether a script for Linux is one of azremedy's."""
+    return tuple(lines) in SHIPPED or copied.named("linux", lines) is not None
+
+
+class OnlyRead:
+    """The bodies that may be run inside VMs by who only reads: probes, what reads logs, and the checks of copied disks."""
+
+    def __contains__(self, body: object) -> bool:
+        if not isinstance(body, bytes):
+            return False
+        if body in _READING:
+            return True
+        posted = copied.posted(body, {command: os for os, command in COMMANDS.items()})
+        if posted is None or copied.named(*posted) is None:
+            return False
+        return body == sent(Script("check-disks", posted[0], tuple(posted[1])))
+
+
+_READING: Final = frozenset(map(sent, READING))
+ONLY_READ: Final = OnlyRead()
 
 
 def probe_of(vm: Vm) -> Script | None:

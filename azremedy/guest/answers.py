@@ -39,27 +39,32 @@ def written(result: Json) -> str:
     return out.rpartition(ERR)[0] if ERR in out else out
 
 
-def answer(out: str, os: str) -> Mapping[str, Json]:
-    """Return the object in the last line that a probe wrote."""
+def told(out: str) -> Json:
+    """Return the JSON in the last line that a script wrote. Raises `ValueError` where there is none."""
     lines = [line for line in out.splitlines() if line.strip()]
     if not lines:
         raise ValueError("the script wrote nothing")
     if len(lines[-1].encode()) > KEPT:
         raise ValueError("it is too long")
     try:
-        told = json.loads(lines[-1], object_pairs_hook=once, parse_constant=nonsense, parse_float=nonsense)
+        return json.loads(lines[-1], object_pairs_hook=once, parse_constant=nonsense, parse_float=nonsense)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its last line is no JSON ({type(error).__name__})") from error
+
+
+def answer(out: str, os: str) -> Mapping[str, Json]:
+    """Return the object in the last line that a probe wrote. Raises `ValueError` for what it would not have written."""
+    found = told(out)
     known = OF_WINDOWS if os == "windows" else OF_LINUX
     if (
-        not isinstance(told, dict)
-        or told.keys() != known
-        or isinstance(told["azremedy"], bool)
-        or told["azremedy"] != 1
-        or told["os"] != os
+        not isinstance(found, dict)
+        or found.keys() != known
+        or isinstance(found["azremedy"], bool)
+        or found["azremedy"] != 1
+        or found["os"] != os
     ):
         raise ValueError("it is not what the probe writes")
-    return told
+    return found
 
 
 def shown(result: Json, os: str) -> Mapping[str, Json]:
@@ -70,18 +75,18 @@ def shown(result: Json, os: str) -> Mapping[str, Json]:
 
     Raises `ValueError` as `answer` does.
     """
-    told = dict(answer(written(result), os))
-    services = told.get("services")
+    found = dict(answer(written(result), os))
+    services = found.get("services")
     if isinstance(services, dict):
-        told["services"] = {
+        found["services"] = {
             name: {"state": one[0], "start": one[1]}
             for name, one in services.items()
             if isinstance(one, list) and len(one) == 2
         }
-    unit = told.get("agent")
+    unit = found.get("agent")
     if isinstance(unit, list) and len(unit) == 3:
-        told["agent"] = dict(zip(("name", "state", "start"), unit, strict=True))
-    return told
+        found["agent"] = dict(zip(("name", "state", "start"), unit, strict=True))
+    return found
 
 
 def records(result: Json) -> list[dict[str, Json]]:

@@ -286,6 +286,7 @@ def choices_data(choices: Choices) -> dict[str, Any]:
             for (vm, lun), reason in sorted(choices.exclude_luns.items())
         ],
         "attachDisks": [{"vm": vm, "lun": lun} for vm, lun in sorted(choices.attach_disks)],
+        "detachDisks": [{"vm": vm, "lun": lun} for vm, lun in sorted(choices.detach_disks)],
         "power": choices.power,
         "resumeProtection": sorted(choices.resume_protection),
         "vssCopy": sorted(choices.vss_copy),
@@ -303,6 +304,7 @@ def choices_of(data: Mapping[str, Any]) -> Choices:
         delete_collection=frozenset(texts(data["deleteCollection"])),
         exclude_luns={(str(one["vm"]), int(one["lun"])): str(one["reason"]) for one in data["excludeLuns"]},
         attach_disks=frozenset((str(one["vm"]), int(one["lun"])) for one in data["attachDisks"]),
+        detach_disks=frozenset((str(one["vm"]), int(one["lun"])) for one in data.get("detachDisks", ())),
         power=data["power"] if data["power"] in ("on", "off") else None,
         resume_protection=frozenset(texts(data["resumeProtection"])),
         vss_copy=frozenset(texts(data.get("vssCopy", ()))),

@@ -36,6 +36,7 @@ from azremedy.resources.compute import (
     VmSize,
     VmSizes,
 )
+from azremedy.resources.copies import DiskCopy, GuestDisk
 from azremedy.resources.governance import PolicyAssignment
 from azremedy.resources.guest import (
     Access,
@@ -75,9 +76,11 @@ __all__ = [
     "AttachedDisk",
     "Collection",
     "Disk",
+    "DiskCopy",
     "Exclusion",
     "ExtensionView",
     "Guest",
+    "GuestDisk",
     "Handler",
     "InstanceView",
     "IpConfiguration",

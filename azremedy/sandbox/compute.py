@@ -97,6 +97,10 @@ def there(ground: Ground, vm: Vm) -> Iterator[Made]:
 
 
 def disk_name(ground: Ground, vm: Vm, disk: Disk | None) -> str:
+    if disk is not None and disk.part_of is not None:
+        old = next((one for one in vm.disks if one.lun == disk.part_of and one.part_of is None), None)
+        number = sum(one.part_of == disk.part_of and one.lun <= disk.lun for one in vm.disks)
+        return f"{disk_name(ground, vm, old)}-part{number}"
     tail = guid(ground.vm(vm), "disk", disk.lun if disk else "os").replace("-", "")
     return f"{vm.name}_{'OsDisk_1' if disk is None else f'DataDisk_{disk.lun}'}_{tail}"
 

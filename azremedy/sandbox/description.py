@@ -159,7 +159,8 @@ class Disk(Part, frozen=True):
     """
     A data disk. `unmanaged` disks are blobs and have no resource of their own.
 
-    `data_access_auth` says that Entra ID decides who may export it.
+    `data_access_auth` says that Entra ID decides who may export it. `part_of` is the LUN of the disk in whose place it
+    and the others of that LUN are, in their order.
     """
 
     lun: Annotated[int, msgspec.Meta(ge=0, le=63)]
@@ -170,6 +171,7 @@ class Disk(Part, frozen=True):
     encrypted_in_guest: bool = False
     max_shares: Annotated[int, msgspec.Meta(ge=1, le=10)] = 1
     data_access_auth: bool = False
+    part_of: Annotated[int, msgspec.Meta(ge=0, le=63)] | None = None
 
 
 class Nic(Part, frozen=True):
@@ -247,6 +249,22 @@ class Adapter(Part, frozen=True):
     addresses: Annotated[int, msgspec.Meta(ge=0, le=256)] = 1
 
 
+class Volume(Part, frozen=True):
+    """
+    What a guest makes of the data disk on a LUN. One that is not described is empty.
+
+    What lies under `mount` are files of the guest; Windows's `F:` is `/F:`. `held` is what uses the disk without a mount.
+    `size` is the disk's own, in GiB, and 0 where none hangs on the LUN.
+    """
+
+    lun: Annotated[int, msgspec.Meta(ge=0, le=63)]
+    filesystem: Literal["ext4", "xfs", "btrfs", "NTFS"] | None = None
+    mount: File | None = None
+    held: Literal["lvm", "raid1", "crypt"] | None = None
+    online: bool = True
+    size: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
 class Guest(Part, frozen=True):
     """
     What is inside a VM. What is left out is as it is on a healthy VM of its operating system; null takes something out.
@@ -255,7 +273,7 @@ class Guest(Part, frozen=True):
     `/C:/Windows/…`, and `events` are the texts of its Application log by their source, oldest first. Packages are Linux's, as
     are `selinux` and `available` (the versions that its repositories offer); the registry (keys as
     PowerShell writes them, from `HKLM:` on), adapters, `writers` (VSS writers by name, 1 is stable) and `machine_keys` (rights by
-    SID) are Windows's. `wire_server` are the ports of 168.63.129.16 that it reaches.
+    SID) are Windows's. `volumes` are its data disks; on Windows `files` are those on them. `wire_server` are the ports of 168.63.129.16 that it reaches.
     """
 
     services: Mapping[Unit, Service | None] = {}
@@ -269,6 +287,7 @@ class Guest(Part, frozen=True):
     selinux: Literal["Enforcing", "Permissive", "Disabled"] | None = None
     wire_server: tuple[int, ...] = (80, 32526)
     events: Mapping[str, tuple[str, ...]] = {}
+    volumes: tuple[Volume, ...] = ()
 
 
 class Points(Part, frozen=True):

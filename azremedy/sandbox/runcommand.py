@@ -12,9 +12,12 @@ from azremedy.sandbox.answers import ArmError, not_found
 from azremedy.sandbox.compute import VERSION, agent_of, provisioning_of
 from azremedy.sandbox.events import effect
 from azremedy.sandbox.guest import linux, windows
+from azremedy.sandbox.guest.disks import attached
 from azremedy.sandbox.guest.state import settled
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from azremedy.arm import Json
     from azremedy.sandbox.answers import Answer, Arm, Call
     from azremedy.sandbox.guest import Outcome
@@ -99,7 +102,7 @@ def ran(arm: Arm, at: float, *, vm: str, script: list[str], before: str) -> Json
         machines.show(arm, vm, one)
         raise ArmError(409, why[0], why[1])
     try:
-        outcome = run(one, script)
+        outcome = run(one, script, sizes(arm, vm))
     except guest.Uncared as refused:
         machines.show(arm, vm, one)
         raise ArmError(409, "VMExtensionProvisioningError", str(refused)) from refused
@@ -131,12 +134,26 @@ def mute(one: Machine) -> tuple[str, str] | None:
     return None
 
 
-def run(one: Machine, script: list[str]) -> Outcome:
-    """Run a script in the guest of a VM. Raises `Uncared`."""
-    inside = guest.whole(one.vm)
+def run(one: Machine, script: list[str], disks: Mapping[int, int]) -> Outcome:
+    """Run a script in the guest of a VM that has data disks of these sizes, by LUN. Raises `Uncared`."""
+    inside = attached(guest.whole(one.vm), disks)
     if one.vm.os == "Windows":
         return windows.run(inside, script)
     return linux.run(inside, agent_of(one.vm).version or VERSION["Linux"], script)
+
+
+def sizes(arm: Arm, vm: str) -> Mapping[int, int]:
+    """Return the size of each managed data disk of a VM in GiB, by LUN."""
+    held = {
+        one["lun"]: one.get("managedDisk", {}).get("id", "").lower() for one in data_disks(arm.store.get(vm))
+    }
+    found = {lun: arm.store.get(disk) for lun, disk in held.items()}
+    return {lun: body["properties"]["diskSizeGB"] for lun, body in found.items() if body}
+
+
+def data_disks(model: Json) -> list[Json]:
+    disks: list[Json] = model["properties"]["storageProfile"]["dataDisks"]
+    return disks
 
 
 def told(os: str, outcome: Outcome) -> Json:

@@ -24,8 +24,9 @@ from typing import Final
 
 import msgspec
 
-from azremedy.guest import SHIPPED
-from azremedy.sandbox.description import FILE, UNIT, Guest, Service
+from azremedy.guest import shipped
+from azremedy.sandbox.description import FILE, UNIT, Guest, Service, Volume
+from azremedy.sandbox.guest import disks
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
 
 PATH: Final = "/usr/bin:/bin:/usr/sbin:/sbin"
@@ -38,8 +39,10 @@ LARGEST: Final = 1 << 20
 
 TOOLS: Final = (
     "cat",
+    "comm",
     "cp",
     "cut",
+    "find",
     "grep",
     "head",
     "ls",
@@ -47,6 +50,7 @@ TOOLS: Final = (
     "mv",
     "rm",
     "sed",
+    "sha256sum",
     "sort",
     "stat",
     "tail",
@@ -72,7 +76,7 @@ def run(
     """
     script = tuple("\n".join(lines).splitlines())
     held = walled() if wall is None else wall
-    if not held and script not in SHIPPED:
+    if not held and not shipped(script):
         raise Uncared(
             "This machine admits no namespaces, so the sandbox runs no scripts but azremedy's own: nothing would hold another one in."
         )
@@ -151,19 +155,29 @@ def laid(root: Path, guest: Guest, goal: str, script: str) -> None:
     for folder, versions in (("packages", guest.packages), ("available", guest.available)):
         for name, version in versions.items():
             lay(home / folder / name, version or "")
-    shipped = files("azremedy.sandbox.guest")
+    lay_disks(root, guest.volumes)
+    own = files("azremedy.sandbox.guest")
     known = {
         "ports": "".join(f"{port}\n" for port in guest.wire_server),
         "selinux": f"{guest.selinux}\n" if guest.selinux else "",
         "goal": f"{goal}\n",
         "script": script,
-        "wall": shipped.joinpath("wall.sh").read_text("utf-8"),
+        "wall": own.joinpath("wall.sh").read_text("utf-8"),
     }
     for name, content in known.items():
         lay(home / name, content)
-    for standin in shipped.joinpath("standins").iterdir():
+    for standin in own.joinpath("standins").iterdir():
         for name in (standin.name, *(MANAGERS if standin.name == "apt-get" else ())):
             lay(home / "bin" / name, standin.read_text("utf-8"))
+
+
+def lay_disks(root: Path, volumes: Iterable[Volume]) -> None:
+    """Lay out the data disks that are there: a place in /dev, and what `lsblk` shows of each."""
+    for one in volumes:
+        if one.size:
+            lay(root / f"dev/disk/azure/scsi1/lun{one.lun}", "")
+            for column, shown in disks.columns(one).items():
+                lay(root / ".guest/disks" / str(one.lun) / column, f"{shown}\n" if shown else "")
 
 
 def lay(place: Path, content: str) -> None:

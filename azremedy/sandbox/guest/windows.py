@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
-from azremedy.guest import powershell
+from azremedy.guest import copied, powershell
 from azremedy.guest.powershell import Statement
 from azremedy.sandbox.description import Guest, Service
+from azremedy.sandbox.guest import disks
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
 from azremedy.sandbox.guest.state import CRYPTO_KEY
 
@@ -32,6 +33,7 @@ class Running:
         self.files: list[tuple[str, str]] = []
         """The files of a log that were listed, newest first, with what they hold."""
         self.lines: list[str] = []
+        self.roots: list[str] = []
 
     def value(self, key: str, name: str) -> Any:
         """Return a value of the registry, None where there is none."""
@@ -261,5 +263,10 @@ CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
     powershell.KeepLines: keep_lines,
     powershell.RedactLines: redact_lines,
     powershell.EmitLog: emit_log,
+    copied.BeginCheck: disks.begin,
+    copied.ReadOldDisk: disks.read_old,
+    copied.ReadNewDisk: disks.read_new,
+    copied.CompareFiles: disks.compare_files,
+    copied.CompareSums: disks.compare_sums,
 }
 """What each statement does to a guest."""
