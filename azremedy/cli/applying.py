@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +23,7 @@ from azremedy.cli.proving import proved
 from azremedy.cli.writing import Writing, of_signal, of_steps, of_verdicts, worst, writing
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal
-from azremedy.plan import Bracket, FixClass, Group, Ladder, Node, steps
+from azremedy.plan import Bracket, FixClass, Group, Irreversible, Ladder, Node, steps
 from azremedy.planfile import Asked, Place, Refused
 from azremedy.report import outcome, render
 from azremedy.report.outcome import Ending
@@ -34,6 +35,10 @@ from azremedy.verify import Verdict, Verified, verify
 if TYPE_CHECKING:
     from azremedy.arm import ArmId
     from azremedy.plan import Choices
+
+
+PROOF_HOLDS = timedelta(minutes=15)
+"""For how long after the look the copy of a disk counts as just proven, by ARM's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         confirm(flags, groups)
         settings = settings_of(flags, approved.choices)
         check(made.writer, groups, settings.max_unlocked)
+        refuse_old_proof(made.writer.now - created, groups)
         begun = made.begun(document["sha256"], settings)
         with Journal.new(begun, flags.journal) as journal:
             run = begun.id
@@ -140,6 +146,18 @@ def asking(flags: Flags) -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and not flags.yes
 
 
+def refuse_old_proof(age: timedelta, groups: Iterable[Group]) -> None:
+    """Raise `AzremedyError` where disks would be detached by what their VMs told too long ago."""
+    leaving = any(
+        "dataDisksToDetach" in (step.request.body or {}) for group in groups for step in steps(*group.nodes)
+    )
+    if leaving and age > PROOF_HOLDS:
+        minutes = int(PROOF_HOLDS.total_seconds()) // 60
+        raise AzremedyError(
+            f"Nothing was sent: the disk was checked more than {minutes} minutes ago: start again."
+        )
+
+
 def refuse_too_much(flags: Flags, groups: Sequence[Group]) -> None:
     """Raise `AzremedyError` for a plan that is larger than allowed, or that must not run without a journal kept."""
     writes = sum(1 for group in groups for _ in steps(*group.nodes))
@@ -175,8 +193,9 @@ def confirm(flags: Flags, groups: Sequence[Group]) -> None:
                 f"Nothing was sent: something of {name} would be destroyed, for which --yes is not enough: "
                 f"name it with --confirm {name}."
             )
+        what = "is lost for good" if lost(groups, vm) else "is taken away from it"
         typed = click.prompt(
-            f"Something of {name} is lost for good. Type its name", default="", show_default=False, err=True
+            f"Something of {name} {what}. Type its name", default="", show_default=False, err=True
         )
         if typed != vm.name:
             raise click.Abort
@@ -198,6 +217,16 @@ def destroyed(groups: Iterable[Group]) -> tuple[ArmId, ...]:
             if any(step.fix_class is FixClass.DESTRUCTIVE for step in steps(*cure.nodes))
             for vm in cure.vms
         )
+    )
+
+
+def lost(groups: Iterable[Group], vm: ArmId) -> bool:
+    """Whether something of a VM is destroyed and cannot be had back."""
+    cures = (cure for group in groups for cure in group.cures if vm in cure.vms)
+    return any(
+        step.fix_class is FixClass.DESTRUCTIVE and isinstance(step.undo, Irreversible)
+        for cure in cures
+        for step in steps(*cure.nodes)
     )
 
 

@@ -436,11 +436,12 @@ def present(flags: Flags, seen: Look, document: dict[str, Any], created: datetim
 
 
 def table(seen: Look, created: datetime, choices: Choices, *, color: bool) -> str:
-    from azremedy.report import plan  # noqa: PLC0415 - only tables need rich
+    from azremedy.report import checklist, plan  # noqa: PLC0415 - only tables need rich
 
     subscription = seen.estate.subscription
     context = plan.Context(subscription.name, created, choices.max_unlocked, seen.estate.unread)
-    return plan.text(seen.plan, context, width=width(), color=color)
+    shown = plan.text(seen.plan, context, width=width(), color=color)
+    return shown + checklist.text(seen.estate, seen.plan)
 
 
 def incomplete(flags: Flags, seen: Look) -> Exit:

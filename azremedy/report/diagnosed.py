@@ -12,6 +12,7 @@ from rich.text import Text
 
 from azremedy.estate import Failure, last_completed
 from azremedy.plan import steps
+from azremedy.report import checklist
 from azremedy.report.diagnosis import Case, besides, by_person, undecided_besides
 from azremedy.report.plain import plain
 from azremedy.report.plan import COLORS as CLASSES
@@ -35,6 +36,8 @@ def of(case: Case) -> Iterator[RenderableType]:
     yield from also(case)
     yield from cure(case)
     yield from people(case)
+    for line in checklist.text(case.subject.estate, case.plan).splitlines():
+        yield Text(line, no_wrap=True, overflow="ignore")
     if gaps := undecided_besides(case):
         lines = [plain(f"{one.playbook}: {one.because}") for one in gaps]
         yield Text()

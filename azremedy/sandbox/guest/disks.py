@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from azremedy.guest import copied
-from azremedy.sandbox.description import Guest, Volume
+from azremedy.sandbox.description import FILE, Guest, Volume
 
 if TYPE_CHECKING:
     from azremedy.sandbox.guest.windows import Running
@@ -41,6 +42,18 @@ def columns(one: Volume) -> Mapping[str, str]:
         "MAJ:MIN": f"8:{32 + 16 * one.lun}",
         "MOUNTPOINT": one.mount or "",
     }
+
+
+def left(volumes: Iterable[Volume], shown: Callable[[int, str], str]) -> tuple[Volume, ...]:
+    """Return disks as a script left them: with what file system, and where mounted."""
+    known = {"ext4", "xfs"}
+    made = []
+    for one in volumes:
+        kind, mount = shown(one.lun, "FSTYPE").strip(), shown(one.lun, "MOUNTPOINT").strip()
+        changed: dict[str, str | None] = {"filesystem": kind} if kind in known else {}
+        changed |= {"mount": mount or None} if one.size and re.match(FILE, mount or "/x") else {}
+        made.append(msgspec.structs.replace(one, **changed))
+    return tuple(made)
 
 
 def uuid(lun: int) -> str:

@@ -59,7 +59,12 @@ TOOLS: Final = (
 )
 """The programs of this machine that azremedy's own scripts may use where there is no wall."""
 
-MANAGERS: Final = ("dnf", "yum", "zypper")
+ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
+    "apt-get": ("dnf", "yum", "zypper"),
+    "mkfs.ext4": ("mkfs.xfs",),
+    "mount": ("umount",),
+}
+"""Other names of stand-ins, which go by the name that they are called by."""
 ACTIVE: Final = {"running": "active", "stopped": "inactive", "failed": "failed"}
 ENABLED: Final = {"automatic": "enabled", "manual": "static", "disabled": "disabled"}
 AGENTS: Final = ("walinuxagent", "waagent")
@@ -167,7 +172,7 @@ def laid(root: Path, guest: Guest, goal: str, script: str) -> None:
     for name, content in known.items():
         lay(home / name, content)
     for standin in own.joinpath("standins").iterdir():
-        for name in (standin.name, *(MANAGERS if standin.name == "apt-get" else ())):
+        for name in (standin.name, *ALIASES.get(standin.name, ())):
             lay(home / "bin" / name, standin.read_text("utf-8"))
 
 
@@ -239,6 +244,7 @@ def left(root: Path, guest: Guest, out: str, err: str) -> Outcome:
         files=held(root),
         services={name: service(guest, name, text(file)) for name, file in entries(home / "services")},
         packages={name: text(file).strip() for name, file in entries(home / "packages")},
+        volumes=disks.left(guest.volumes, lambda lun, column: text(home / "disks" / str(lun) / column)),
     )
     restarts = any(f"restart {name}" in later for name in AGENTS)
     return Outcome(out, err, after, cut=(home / "cut").exists(), restarts=restarts)
