@@ -13,7 +13,8 @@ The cure leaves a disk out of the backups, or attaches as many new, equal, small
 for; each only for the disk that the user names. First comes what needs no copy: the limits of today, where only an
 old one is exceeded; leaving the disk out; for kinds of disks that a Standard policy does not take, an Enhanced one.
 What is attached is empty: a person copies the data in the guest and lets it go of the old disk. The old one is then
-detached, never deleted, where the VM has just proved both from inside (`--guest`). Until then backups go on to fail.
+detached, never deleted, where the VM has just proved both from inside (`--guest`). Until then backups go on to fail. The
+dry run and `azremedy diagnose` print what a person does in the guest meanwhile, with the commands.
 
 Sources: SEED, T25, IR25, SM25, FAQ25.
 """
