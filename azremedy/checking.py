@@ -79,7 +79,11 @@ def checks(estate: Estate, named: frozenset[tuple[str, int]]) -> Iterator[Check 
         if (vm := one.vm) is None:
             continue
         for lun, new in copied(vm, named):
-            script = check_of(vm, lun, new)
+            try:
+                script = check_of(vm, lun, new)
+            except ValueError as error:
+                yield not_asked(id_, str(error))
+                continue
             if why := unfit(estate, vm, script):
                 yield not_asked(id_, why)
             elif script:

@@ -14,21 +14,24 @@ from typing import Any
 
 import msgspec
 import pytest
-from building import NOW, vm_id
+from building import NOW, attached, disk, item, vm, vm_id
+from building import estate as built
 from commands import Desk, command, document, environment, variables, written
 from sandboxed import Lab
 from scenes import COPIED, SCENES, Scene, copied, estate, lists
 from staging import staged
 
 from azremedy import guest as guests
-from azremedy.arm import Request
+from azremedy.arm import ArmId, Request
 from azremedy.azure import ClientSecret, find_cloud, open_reader
+from azremedy.checking import checks
 from azremedy.collect.copies import disk_copy
 from azremedy.errors import WriteRefused
 from azremedy.guest import Script
 from azremedy.guest.copied import lines
 from azremedy.plan import FixClass, Step, steps
 from azremedy.report import checklist
+from azremedy.resources import Unread
 from azremedy.sandbox import embedded
 from azremedy.sandbox.description import Vm
 from azremedy.sandbox.guest import disks, linux, whole, windows
@@ -47,11 +50,13 @@ DESCRIBED = next(one for one in SCENES if one.choices.attach_disks)
 
 def told(described: Mapping[str, Any], wall: bool | None = None, sizes: Mapping[int, int] = SIZES) -> Any:
     """Run the check in a guest and return its answer."""
-    vm = msgspec.convert({**described, "backup": None}, Vm)
-    inside = disks.attached(whole(vm), sizes)
-    script = lines(vm.os.lower(), 0, [1, 2])
+    machine = msgspec.convert({**described, "backup": None}, Vm)
+    inside = disks.attached(whole(machine), sizes)
+    script = lines(machine.os.lower(), 0, [1, 2])
     ended = (
-        windows.run(inside, script) if vm.os == "Windows" else linux.run(inside, "2.11", script, wall=wall)
+        windows.run(inside, script)
+        if machine.os == "Windows"
+        else linux.run(inside, "2.11", script, wall=wall)
     )
     assert ended.guest == inside
     return json.loads(ended.out.splitlines()[-1])
@@ -167,6 +172,15 @@ def test_the_printed_commands_list_what_the_check_looks_for(tmp_path: Path) -> N
     assert [answer[one] for one in ("files", "missing", "sample", "differ")] == [22, 0, 22, 0]
 
 
+def test_luns_that_no_disks_have_are_not_asked_about() -> None:
+    old = attached("data1", 0)
+    hanging = (old, *(attached(f"data1-part{number}", 90 + number) for number in (1, 2)))
+    [gap] = checks(built(vm(disks=hanging), disk("data1", 2048), item()), frozenset({("sql1", 0)}))
+
+    assert isinstance(gap, Unread)
+    assert gap.reason == "it was not asked: a disk on LUN 0 is not copied to [91, 92]"
+
+
 class TestWhatMayBeSent:
     @pytest.mark.parametrize("os", ["linux", "windows"])
     def test_the_check_of_any_luns_and_no_other_script(self, os: str) -> None:
@@ -267,8 +281,8 @@ def fix(at: Desk, *flags: str) -> Any:
 
 def hanging(at: Desk) -> list[int]:
     held = at.sandbox.snapshot()
-    [vm] = [one for key, one in held.items() if key.endswith("/virtualmachines/archive1")]
-    return [one["lun"] for one in vm["properties"]["storageProfile"]["dataDisks"]]
+    [model] = [one for key, one in held.items() if key.endswith("/virtualmachines/archive1")]
+    return [one["lun"] for one in model["properties"]["storageProfile"]["dataDisks"]]
 
 
 def sends(at: Desk) -> list[str]:
@@ -490,8 +504,8 @@ def test_the_checklist_has_the_luns_and_sizes_and_no_name_is_a_command(tmp_path:
     scene: Scene = replace(DESCRIBED, estate=described)
     with staged(scene, tmp_path) as stage:
         estate_, plan = stage.look.estate, stage.look.plan
-        [vm] = estate_.vms
-        hostile = replace(vm, id=vm.id.__class__(f"{vm.id.text}'; reboot\n##vso[x]"))
+        [found] = estate_.vms
+        hostile = replace(found, id=ArmId(f"{found.id.text}'; reboot\n##vso[x]"))
         [one] = checklist.copyings(estate_, plan)
         made = list(checklist.lines(replace(one, vm=hostile)))
 
