@@ -25,8 +25,9 @@ from azremedy.guest.logs import LARGEST, LINUX_PLUGIN, PLUGIN
 from azremedy.guest.redaction import MARK, MATCH, redacted
 from azremedy.report.schema import schema
 from azremedy.sandbox import embedded
-from azremedy.sandbox.description import Fault, Guest, Vm
+from azremedy.sandbox.description import Fault, Vm
 from azremedy.sandbox.guest import linux, whole, windows
+from azremedy.sandbox.inside import Guest
 
 WALLED = pytest.mark.skipif(not linux.walled(), reason="this machine admits no namespaces")
 SYSTEMS = [

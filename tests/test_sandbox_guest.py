@@ -18,9 +18,10 @@ from azremedy import guest
 from azremedy.errors import AzremedyError
 from azremedy.guest import powershell
 from azremedy.sandbox import embedded, reading
-from azremedy.sandbox.description import FILE, Guest, Vm
+from azremedy.sandbox.description import Vm
 from azremedy.sandbox.guest import Uncared, linux, whole, windows
 from azremedy.sandbox.guest.state import settled
+from azremedy.sandbox.inside import FILE, Guest
 
 LINUX = Vm(name="web1", group="shop", os="Linux")
 WINDOWS = Vm(name="sql1", group="shop")

@@ -15,7 +15,8 @@ import click
 from azremedy import planfile
 from azremedy.apply import Result, Settings, carry_out, check
 from azremedy.ci import in_ci
-from azremedy.cli.fix import Flags, incomplete, log, plain, say_unfitting, seconds, table, there
+from azremedy.cli.fix import incomplete, log, plain, say_unfitting, seconds, table, there
+from azremedy.cli.fix_flags import Flags
 from azremedy.cli.looking import Look, look, one_subscription, scanned
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress

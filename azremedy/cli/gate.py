@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from azremedy.cli.annotate import annotate
+from azremedy.cli.gaps import complain_of_gaps
 from azremedy.cli.options import option, span
 from azremedy.cli.output import note
 from azremedy.cli.scan import (
     NEVER,
     Flags,
     Result,
-    complain_of_gaps,
     ending,
     found,
     judged,

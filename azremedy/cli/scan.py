@@ -15,6 +15,7 @@ import click
 from azremedy.baseline import Comparison
 from azremedy.cli import accepted
 from azremedy.cli.annotate import annotate
+from azremedy.cli.gaps import complain_of_gaps
 from azremedy.cli.options import (
     SETTINGS,
     Report,
@@ -33,7 +34,7 @@ from azremedy.cli.options import (
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
 from azremedy.cli.veil import Veil, mask, refuse_beside
-from azremedy.errors import REFUSED, AzremedyError, Exit
+from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import Playbook, Severity, load
 from azremedy.report import REPORTS, of_document, render
 from azremedy.resources import Read, Unread
@@ -376,23 +377,6 @@ def tell_calls(result: Result) -> None:
     for read, number in calls.items():
         note(f"  {number:6} {read}")
     note(f"  {calls.total():6} in all")
-
-
-def complain_of_gaps(result: Result) -> None:
-    """Say on stderr what the exit code says, whatever standard output gets."""
-    for gap in result.failed:
-        complain(f"nothing could be read of {gap.scope}: {gap.reason}")
-    for right in missing_rights(result):
-        complain(f"a right is missing: {right}; the roles Reader and Backup Reader hold what is read")
-    if gaps := sum(len(scan.unread) for scan in result.scans):
-        complain(f"incomplete: reads that failed: {gaps}; --allow-partial accepts that")
-
-
-def missing_rights(result: Result) -> list[str]:
-    """Return the actions that ARM says were refused, each with its scope, as far as its words tell."""
-    gaps = (*result.failed, *(gap for scan in result.scans for gap in scan.unread))
-    told = (REFUSED.search(gap.reason) for gap in gaps if gap.status == 403)
-    return sorted({f"{found['action']} on {found['scope']}" for found in told if found})
 
 
 def ending(flags: Flags, result: Result) -> Exit:

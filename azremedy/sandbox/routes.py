@@ -26,6 +26,7 @@ from azremedy.sandbox import (
     rules,
     runcommand,
     sizes,
+    tags,
     views,
     writes,
 )
@@ -270,48 +271,6 @@ def jobs(arm: Arm, call: Call) -> Answer:
     return listing(arm, call, keys, "list", views.job_in_list, size=PAGES[JOB])
 
 
-def service_tags(arm: Arm, call: Call) -> Answer:
-    """Answer the service tags of a location: the few that a verdict on backups looks at."""
-    only_get(call)
-    location = call.key.split("/")[-2]
-    region = arm.store.about.get("regions", {}).get(location, location.capitalize())
-    values = [
-        tag(name, prefix)
-        for name, prefix in (
-            ("Storage", "20.150.0.0/15"),
-            (f"Storage.{region}", "20.150.8.0/23"),
-            ("AzureBackup", "40.74.128.0/24"),
-            ("AzureCloud", "20.0.0.0/8"),
-            (f"AzureCloud.{region}", "20.50.0.0/16"),
-        )
-    ]
-    id_ = f"{arm.subscription}/providers/Microsoft.Network/serviceTags/Public"
-    return ok(
-        {
-            "name": "Public",
-            "id": id_,
-            "type": "Microsoft.Network/serviceTags",
-            "changeNumber": "1",
-            "cloud": "Public",
-            "values": values,
-        }
-    )
-
-
-def tag(name: str, prefix: str) -> Json:
-    service, _, region = name.partition(".")
-    return {
-        "name": name,
-        "id": name,
-        "properties": {
-            "changeNumber": "1",
-            "region": region.lower(),
-            "systemService": f"Azure{service}" if service == "Storage" else service,
-            "addressPrefixes": [prefix],
-        },
-    }
-
-
 def backup_status(arm: Arm, call: Call) -> Answer:
     """Answer the POST that asks which vault backs a VM up."""
     if call.method != "POST":
@@ -375,7 +334,7 @@ SPECIAL: Final[Mapping[str, Callable[[Arm, Call], Answer]]] = {
     f"{VM}/instanceview": instance_view,
     f"{VAULT}/backupprotecteditems": items,
     JOB: jobs,
-    f"{NETWORK}/locations/servicetags": service_tags,
+    f"{NETWORK}/locations/servicetags": tags.answer,
     f"{COMPUTE}/locations/vmsizes": read_only(sizes.listed),
     "microsoft.recoveryservices/locations/backupstatus": backup_status,
 }

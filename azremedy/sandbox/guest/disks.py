@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from azremedy.guest import copied
-from azremedy.sandbox.description import FILE, Guest, Volume
+from azremedy.sandbox.inside import FILE, Guest, Volume
 
 if TYPE_CHECKING:
     from azremedy.sandbox.guest.windows import Running

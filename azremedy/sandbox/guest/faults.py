@@ -8,7 +8,8 @@ from azremedy.guest.windows import NET_KEY
 from azremedy.sandbox.guest.state import AGENT_UNIT, whole
 
 if TYPE_CHECKING:
-    from azremedy.sandbox.description import Guest, Vm
+    from azremedy.sandbox.description import Vm
+    from azremedy.sandbox.inside import Guest
 
 SILENT: Final = "UserErrorGuestAgentStatusUnavailable"
 BROKEN: Final = "ExtensionOperationFailedForManagedDisks"

@@ -25,9 +25,9 @@ from typing import Final
 import msgspec
 
 from azremedy.guest import shipped
-from azremedy.sandbox.description import FILE, UNIT, Guest, Service, Volume
 from azremedy.sandbox.guest import disks
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
+from azremedy.sandbox.inside import FILE, UNIT, Guest, Service, Volume
 
 PATH: Final = "/usr/bin:/bin:/usr/sbin:/sbin"
 """Where the programs of this machine lie."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from azremedy.sandbox.description import Guest
+from azremedy.sandbox.inside import Guest
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ import msgspec
 
 from azremedy.guest.windows import BACKUP_KEY, INSTALLER_KEY, NET_KEY
 from azremedy.sandbox.compute import VERSION, agent_of
-from azremedy.sandbox.description import Adapter, Guest, Service, Vm
+from azremedy.sandbox.description import Vm
+from azremedy.sandbox.inside import Adapter, Guest, Service
 
 V = TypeVar("V")
 

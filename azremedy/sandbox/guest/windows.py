@@ -12,10 +12,10 @@ import msgspec
 
 from azremedy.guest import copied, powershell
 from azremedy.guest.powershell import Statement
-from azremedy.sandbox.description import Guest, Service
 from azremedy.sandbox.guest import disks
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
 from azremedy.sandbox.guest.state import CRYPTO_KEY
+from azremedy.sandbox.inside import Guest, Service
 
 STATES: Final = {"running": "Running", "stopped": "Stopped", "failed": "Stopped"}
 STARTS: Final = {"automatic": "Auto", "manual": "Manual", "disabled": "Disabled"}
