@@ -33,6 +33,8 @@ class Test(StrEnum):
     """There is no such resource, or nothing at the path."""
     BELOW = "below"
     """The number, or the length of the list, is smaller than the value."""
+    ABOVE = "above"
+    """The dotted version is a later one than the value."""
     NEWER = "newer than the send"
     """The time is later than the moment the step was sent."""
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import Final
+from typing import Any, Final
 
 from azremedy.apply.rights import reads
 from azremedy.arm import Json
-from azremedy.playbook import load, outside
+from azremedy.playbook import Playbook, load, outside
 from azremedy.resources import Read, rights
 
 ANY_SUBSCRIPTION: Final = "00000000-0000-0000-0000-000000000000"
@@ -72,10 +72,17 @@ def curing() -> Iterator[Role]:
     Each reads what it needs. Who cures inside VMs is administrator of them, and holds the role of that playbook for it.
     """
     cards = [one for one in load().values() if one.fix_permissions]
-    of = {one.id: one.plan_permissions | reads(one.fix_permissions) | one.fix_permissions for one in cards}
-    outside_ = (of[one.id] for one in cards if not one.inside)
+    scripts = rights(frozenset({Read.GUEST}))
+    outside_ = (
+        cured(one, one.fix_permissions - scripts) for one in cards if not one.inside and one.writes - scripts
+    )
     yield Role("fix", "azremedy fix", "Carries out azremedy fix --apply.", reduce(or_, outside_))
     for one in cards:
-        guest = " --guest" if one.inside else ""
+        guest = " --guest" if one.inside or one.writes & scripts else ""
         does = f"Carries out azremedy fix --apply --playbook {one.id}{guest}."
-        yield Role(one.id, f"azremedy fix {one.id}", does, of[one.id])
+        yield Role(one.id, f"azremedy fix {one.id}", does, cured(one, one.fix_permissions))
+
+
+def cured(card: Playbook[Any], writes: frozenset[str]) -> frozenset[str]:
+    """Return all that the cures of a playbook take that make these writes."""
+    return card.plan_permissions | reads(writes) | writes

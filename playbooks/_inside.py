@@ -46,20 +46,21 @@ def run(
     summary: str,
     *,
     before: Expect,
-    after: Expect,
+    after: Expect | tuple[Expect, ...],
     undo: Request | Irreversible,
 ) -> Step:
     """
     Return the step that runs a script of azremedy's inside a VM, between two looks there.
 
-    It is sent only to an agent that is ready; whether it went well is seen by asking inside again.
+    It is sent only to an agent that is ready. Whether it went well is seen by asking inside again, or by what the agent
+    reports where the script has that restarted.
     """
     ready = shows(vm, f"{AGENT_READY}.code", "ProvisioningState/succeeded", View.INSTANCE_VIEW)
     return Step(
         summary=summary,
         request=script.on(vm),
         before=(powered(vm), ready, before),
-        after=(after,),
+        after=after if isinstance(after, tuple) else (after,),
         undo=undo,
         within=PATIENCE,
         fix_class=FixClass.GUARDED,

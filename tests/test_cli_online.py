@@ -32,6 +32,7 @@ NO_FORM = {
         ("fix", f"--{flag}")
         for flag in (
             *UNSAFE,
+            "redesign-locks",
             "delete-collection",
             "exclude-lun",
             "attach-disks",

@@ -141,6 +141,9 @@ wrong = (
     view("silent1", agent_version="Unknown", agent=NOT_READY),
     *machine("old1"),
     view("old1", agent_version="2.7.0.0"),
+    *machine("old2", os="Linux"),
+    view("old2", agent_version="2.2.40"),
+    linux("old2", package="2.2.40"),
     *machine("failed1", provisioning_state="Failed"),
     view("failed1"),
     *machine("off1"),
@@ -243,7 +246,7 @@ def test_the_estate_has_every_cause_and_a_cure_for_each_that_has_one() -> None:
 
     assert {name for name in PLAYBOOKS if found(name, sick)} == set(PLAYBOOKS)
     assert set(PLAYBOOKS) - cured == {
-        "agent-outdated", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
+        "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
         "wire-server", "guest-dhcp", "dotnet-runtime", "pending-reboot",
     }  # fmt: skip
 

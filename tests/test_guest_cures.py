@@ -43,6 +43,7 @@ class Sick:
     code: str | None = None
     severity: str = "corroborated"
     found_after: bool = False
+    back: bool = True
     more: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -83,7 +84,15 @@ UNIT = Sick(
         "web1", os="Linux", guest={"services": {"walinuxagent": {"start": "disabled"}}}, backup=failing(S1)
     ),
 )
-CURABLE = [pytest.param(one, id=one.playbook) for one in (PROVIDER, LEFTOVER, SQL, UNIT)]
+OUTDATED = Sick(
+    "agent-outdated",
+    machine(
+        "web1", os="Linux", agent={"version": "2.2.40"}, backup=failing("GuestAgentSnapshotTaskStatusError")
+    ),
+    code="GuestAgentSnapshotTaskStatusError",
+    back=False,
+)
+CURABLE = [pytest.param(one, id=one.playbook) for one in (PROVIDER, LEFTOVER, SQL, UNIT, OUTDATED)]
 
 
 @contextmanager
@@ -152,6 +161,8 @@ class TestFromEndToEnd:
             # It is also what keeps the way back from waiting for a backup that is due.
             assert lab.job(name=name_of(sick)).status == "Completed"
 
+            if not sick.back:
+                return
             run = next(
                 one["run"]
                 for one in json.loads(desk("runs", "-o", "json").out)

@@ -36,7 +36,8 @@ from azremedy.verify import Verdict, verify
 EXAMPLES = Path(__file__).parents[1] / "examples" / "roles"
 ROLES = roles()
 CURED = [one.id for one in load().values() if one.writes]
-INSIDE = {"scan-guest", *(one.id for one in load().values() if one.inside and one.writes)}
+SCRIPTS = "Microsoft.Compute/virtualMachines/runCommand/action"
+INSIDE = {"scan-guest", *(one.id for one in load().values() if SCRIPTS in one.writes)}
 """Roles that may run scripts in VMs, and no other may."""
 WELL = {Outcome.APPLIED, Outcome.NOT_NEEDED}
 SECRET = "a-secret"
@@ -213,11 +214,11 @@ class TestEveryRole:
         assert made["NotActions"] == made["DataActions"] == made["NotDataActions"] == []
 
     def test_runs_scripts_in_vms_only_where_that_is_what_it_is_for(self, role: Any) -> None:
-        assert ("Microsoft.Compute/virtualMachines/runCommand/action" in role.actions) is (role.id in INSIDE)
+        assert (SCRIPTS in role.actions) is (role.id in INSIDE)
 
     def test_may_write_only_where_it_cures(self, role: Any) -> None:
         writes = {one for one in role.actions if not one.endswith("/read")}
-        inside = {"Microsoft.Compute/virtualMachines/runCommand/action"} if role.id in INSIDE else set()
+        inside = {SCRIPTS} if role.id in INSIDE else set()
         reads = {one for one in writes if "/listNetworkManagerEffective" in one} | inside
 
         assert bool(writes - reads) is (role.id == "fix" or role.id in CURED)
@@ -334,7 +335,7 @@ ITEM = "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/pro
     [
         pytest.param(one, marks=() if one in {"storage-egress", "protection-state"} else pytest.mark.slow)
         for one in CURED
-        if not load()[one].inside
+        if load()[one].writes - {SCRIPTS}
     ],
 )
 @pytest.mark.timeout(400)

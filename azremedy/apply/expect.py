@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias, cast
 
+from azremedy.agent import numbers
 from azremedy.apply import backups
 from azremedy.apply.addresses import quoted, version
 from azremedy.arm import ArmId, Json, ProbingReader, Reader
@@ -98,6 +99,9 @@ def holds(expect: Expect, read: Json | None, sent: datetime | None = None) -> bo
         case Test.BELOW:
             size = _size(value, missing=read is None)
             return size is not None and size < expect.value
+        case Test.ABOVE:
+            have, old = numbers(value if isinstance(value, str) else None), numbers(expect.value)
+            return have is not None and old is not None and have > old
         case Test.NEWER:
             told = when(value)
             return told is not None and sent is not None and told > sent
@@ -201,6 +205,7 @@ def _otherwise(expect: Expect, read: Json | None) -> str:
         Test.EQUALS: _short(expect.value),
         Test.ABSENT: "nothing",
         Test.BELOW: f"below {expect.value}",
+        Test.ABOVE: f"a later version than {expect.value}",
         Test.NEWER: "later than the step was sent",
     }[expect.test]
     return f"{what} {shown}, expected {wanted}"

@@ -34,6 +34,7 @@ __all__ = [
     "PROBES",
     "READING",
     "SHIPPED",
+    "UPDATE",
     "Script",
     "check_of",
     "known",
@@ -98,7 +99,10 @@ ENABLE: Final = Script("enable-agent", "linux", linux.script("enable-agent"))
 DISABLE: Final = Script("disable-agent", "linux", linux.script("disable-agent"))
 """Takes that back."""
 
-SHIPPED: Final = frozenset(script.lines for script in (*READING, ASIDE, ASIDE_BACK, ENABLE, DISABLE))
+UPDATE: Final = Script("update-agent", "linux", linux.script("update-agent"))
+"""Has the agent updated from the distribution's repository, once Run Command is over, and started again."""
+
+SHIPPED: Final = frozenset(script.lines for script in (*READING, ASIDE, ASIDE_BACK, ENABLE, DISABLE, UPDATE))
 """The lines of every script that azremedy ships; those for Windows that set a value come in as many forms as values."""
 
 

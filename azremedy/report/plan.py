@@ -190,6 +190,8 @@ def condition(expect: Expect) -> str:
             said = f"{path}: none" if path else "(gone)"
         case Test.BELOW:
             said = f"{path}: fewer than {expect.value}"
+        case Test.ABOVE:
+            said = f"{path}: a later version than {expect.value}"
         case Test.NEWER:
             said = f"{path}: later than this write"
     return plain(said)

@@ -56,7 +56,8 @@ class Guest(Part, frozen=True):
 
     `services`, `files`, `registry` and `packages` are by name, and only what is named differs. Windows's files are written
     `/C:/Windows/…`, and `events` are the texts of its Application log by their source, oldest first. Packages are Linux's, as
-    are `selinux` and `available` (the versions that its repositories offer); the registry (keys as
+    are `selinux`, `available` (the versions that its repositories offer; where that is none of any package, they do not
+    answer) and `held` (packages that are not to be updated); the registry (keys as
     PowerShell writes them, from `HKLM:` on), adapters, `writers` (VSS writers by name, 1 is stable) and `machine_keys` (rights by
     SID) are Windows's. `volumes` are its data disks; on Windows `files` are those on them. `wire_server` are the ports of 168.63.129.16 that it reaches.
     """
@@ -64,7 +65,8 @@ class Guest(Part, frozen=True):
     services: Mapping[Unit, Service | None] = {}
     files: Mapping[File, str | None] = {}
     packages: Mapping[Unit, str | None] = {}
-    available: Mapping[Unit, str] = {}
+    available: Mapping[Unit, str | None] = {}
+    held: tuple[Unit, ...] = ()
     registry: Mapping[str, Mapping[str, str | int | None] | None] = {}
     adapters: tuple[Adapter, ...] | None = None
     writers: Mapping[str, int | None] = {}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from azremedy.agent import numbers
 from azremedy.guest import COMMANDS, KEPT
 from azremedy.sandbox import guest, machines, operations
 from azremedy.sandbox.answers import ArmError, not_found
@@ -20,10 +21,15 @@ if TYPE_CHECKING:
 
     from azremedy.arm import Json
     from azremedy.sandbox.answers import Answer, Arm, Call
+    from azremedy.sandbox.description import Agent, Vm
     from azremedy.sandbox.guest import Outcome
     from azremedy.sandbox.machines import Machine
 
 VERB: Final = "runcommand"
+AGENTS: Final = frozenset({
+    "walinuxagent", "waagent", "WALinuxAgent", "python-azure-agent", "python3-azure-agent", "python311-azure-agent",
+})  # fmt: skip
+"""What distributions call the agent's package."""
 SECONDS: Final = 20.0
 """How long a script takes at the least (RCW25)."""
 
@@ -107,6 +113,8 @@ def ran(arm: Arm, at: float, *, vm: str, script: list[str], before: str) -> Json
         machines.show(arm, vm, one)
         raise ArmError(409, "VMExtensionProvisioningError", str(refused)) from refused
     one = machines.changed(one, guest=settled(outcome.guest, one.vm), since=at if outcome.restarts else None)
+    if outcome.restarts:
+        one = machines.changed(one, agent=begun(one.vm))
     if outcome.cut:
         one = machines.provisioned(machines.changed(one, agent=machines.silent(agent_of(one.vm))), "Failed")
     machines.show(arm, vm, one)
@@ -118,6 +126,15 @@ def ran(arm: Arm, at: float, *, vm: str, script: list[str], before: str) -> Json
             "stopped the agent that was to report its end.",
         )
     return told(one.vm.os, outcome)
+
+
+def begun(vm: Vm) -> Agent:
+    """Return the agent of a VM once it has started again: the one of its package runs where that is newer."""
+    agent = agent_of(vm)
+    packages = [version for name, version in guest.whole(vm).packages.items() if version and name in AGENTS]
+    told = [agent.version or VERSION[vm.os], *(one.partition("-")[0] for one in packages)]
+    newest = max(told, key=lambda one: numbers(one) or ())
+    return agent if newest == told[0] else msgspec.structs.replace(agent, version=newest)
 
 
 def mute(one: Machine) -> tuple[str, str] | None:

@@ -67,7 +67,6 @@ ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
 """Other names of stand-ins, which go by the name that they are called by."""
 ACTIVE: Final = {"running": "active", "stopped": "inactive", "failed": "failed"}
 ENABLED: Final = {"automatic": "enabled", "manual": "static", "disabled": "disabled"}
-AGENTS: Final = ("walinuxagent", "waagent")
 
 
 def run(
@@ -96,10 +95,13 @@ def in_a_root(guest: Guest, goal: str, script: tuple[str, ...], *, held: bool, p
     with tempfile.TemporaryDirectory(prefix="azremedy-guest-", ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         laid(root, guest, goal, "\n".join(script) + "\n")
-        if held:
-            out, err = ended(wall_command(root), {"PATH": PATH}, root, patience)
-        else:
-            out, err = ended([found("sh"), str(root / ".guest/script")], bare(root), root, patience)
+        command = wall_command(root) if held else [found("sh"), str(root / ".guest/script")]
+        environment = {"PATH": PATH} if held else bare(root)
+        out, err = ended(command, environment, root, patience)
+        if later := text(root / ".guest/later"):
+            lay(root / ".guest/over", "")
+            lay(root / ".guest/script", later)
+            ended(command, environment, root, patience)
         return left(root, guest, out, err)
 
 
@@ -151,13 +153,14 @@ def bare(root: Path) -> Mapping[str, str]:
 def laid(root: Path, guest: Guest, goal: str, script: str) -> None:
     """Lay out a guest below a root: its files, and beside them what the stand-ins read."""
     home = root / ".guest"
-    for folder in ("bin", "services", "packages", "available"):
+    for folder in ("bin", "services", "packages", "available", "held"):
         (home / folder).mkdir(parents=True)
     for name, content in guest.files.items():
         lay(root / name.lstrip("/"), content or "")
     for name, service in guest.services.items():
         lay(home / "services" / name, unit(service or Service()))
-    for folder, versions in (("packages", guest.packages), ("available", guest.available)):
+    held = dict.fromkeys(guest.held, "")
+    for folder, versions in (("packages", guest.packages), ("available", guest.available), ("held", held)):
         for name, version in versions.items():
             lay(home / folder / name, version or "")
     lay_disks(root, guest.volumes)
@@ -238,7 +241,6 @@ def text(file: Path) -> str:
 def left(root: Path, guest: Guest, out: str, err: str) -> Outcome:
     """Return what a script left behind below its root. Links are not followed, wherever they lead."""
     home = root / ".guest"
-    later = text(home / "later")
     after = msgspec.structs.replace(
         guest,
         files=held(root),
@@ -246,8 +248,8 @@ def left(root: Path, guest: Guest, out: str, err: str) -> Outcome:
         packages={name: text(file).strip() for name, file in entries(home / "packages")},
         volumes=disks.left(guest.volumes, lambda lun, column: text(home / "disks" / str(lun) / column)),
     )
-    restarts = any(f"restart {name}" in later for name in AGENTS)
-    return Outcome(out, err, after, cut=(home / "cut").exists(), restarts=restarts)
+    cut, restarted = (home / "cut").exists(), (home / "restarted").exists()
+    return Outcome(out, err, after, cut=cut, restarts=restarted)
 
 
 def held(root: Path) -> dict[str, str]:

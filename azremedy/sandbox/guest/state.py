@@ -79,7 +79,7 @@ def whole(vm: Vm) -> Guest:
         services=over(healthy.services, given.services),
         files=over(healthy.files, given.files),
         packages=over(healthy.packages, given.packages),
-        available={**healthy.available, **given.available},
+        available=over(healthy.available, given.available),
         registry=registry(healthy.registry, given.registry),
         writers=over(healthy.writers, given.writers),
         adapters=healthy.adapters if given.adapters is None else given.adapters,
@@ -121,6 +121,7 @@ def settled(guest: Guest, vm: Vm) -> Guest:
         services=gone(healthy.services, guest.services),
         files=gone(healthy.files, guest.files),
         packages=gone(healthy.packages, guest.packages),
+        available=gone(healthy.available, guest.available),
         registry={
             key: None
             if key not in guest.registry

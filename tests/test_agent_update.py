@@ -1,0 +1,129 @@
+"""The update of a Linux agent: from each distribution's repository, apart from Run Command, or not at all and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import GUARDED, cured, estate, item, left, linux, view, vm, windows
+from commands import document
+from test_guest_cures import OUTDATED, Sick, at, cures, fix
+from test_sandbox_guest import WALLS
+
+from azremedy.guest import UPDATE
+from azremedy.plan import Irreversible, Step, View
+from azremedy.sandbox.description import Vm
+from azremedy.sandbox.guest import Outcome, whole
+from azremedy.sandbox.guest import linux as inside
+from azremedy.sandbox.inside import Guest, Service
+
+OLD, NEW = "2.2.40-1", "2.11.1.12-1"
+CONF = "Extensions.Enabled=y\nLogs.Verbose=y\n"
+
+
+def guest(id_: str, package: str, unit: str, *, version: str = "9", **more: Any) -> Guest:
+    """Return a Linux guest of a distribution, with an old agent."""
+    given = {
+        "services": {"walinuxagent": None, unit: Service()},
+        "packages": {"walinuxagent": None, package: OLD},
+        "available": {"walinuxagent": None, package: NEW},
+        "files": {"/etc/os-release": f"ID={id_}\nVERSION_ID={version}\n", "/etc/waagent.conf": CONF},
+    }
+    return whole(Vm(name="web1", group="shop", os="Linux", guest=Guest(**{**given, **more})))
+
+
+def ran(inside_: Guest, *, wall: bool) -> Outcome:
+    return inside.run(inside_, "2.2.40", UPDATE.lines, wall=wall)
+
+
+@pytest.mark.parametrize("wall", WALLS)
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        ("ubuntu", "walinuxagent", "walinuxagent"),
+        ("debian", "waagent", "walinuxagent"),
+        ("rhel", "WALinuxAgent", "waagent"),
+        ("sles", "python-azure-agent", "waagent"),
+        ("opensuse-leap", "python3-azure-agent", "waagent"),
+    ],
+)
+class TestEachDistribution:
+    def test_updates_its_package_and_restarts_its_unit_once_the_script_is_over(
+        self, distribution: tuple[str, str, str], wall: bool
+    ) -> None:
+        _, package, unit = distribution
+        after = ran(guest(*distribution), wall=wall)
+
+        assert after.guest.packages == {package: NEW}, after.err
+        assert (after.cut, after.restarts) == (False, True)
+        assert after.guest.files["/etc/waagent.conf"] == CONF
+        assert after.out == f"{package} is updated in half a minute, and {unit} restarted\n"
+
+    @pytest.mark.parametrize(
+        ("more", "says"),
+        [
+            ({"held": True}, "held"),
+            ({"available": {"walinuxagent": None}}, "the repositories do not answer"),
+            ({"available": {"bash": "5.2-1", "walinuxagent": None}}, "no newer"),
+        ],
+        ids=["held", "no repository", "none newer"],
+    )
+    def test_leaves_all_as_it_is_and_says_why(
+        self, distribution: tuple[str, str, str], wall: bool, more: Any, says: str
+    ) -> None:
+        held = (distribution[1],) if more.get("held") else ()
+        before = guest(*distribution, **{**more, "held": held})
+        after = ran(before, wall=wall)
+
+        assert after.guest.packages == before.packages
+        assert (after.restarts, after.out) == (False, "")
+        assert says in after.err
+
+
+def test_an_agent_that_came_from_elsewhere_is_left_alone() -> None:
+    after = ran(guest("rhel", "WALinuxAgent", "waagent", packages={"walinuxagent": None}), wall=False)
+
+    assert "did not come from the distribution" in after.err
+    assert not after.restarts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("inside_", [{"held": ["walinuxagent"]}, {"available": {"walinuxagent": None}}])
+def test_what_cannot_be_updated_stays_a_finding(tmp_path: Path, inside_: Any) -> None:
+    sick = Sick("agent-outdated", {**OUTDATED.vm, "guest": inside_})
+    with at(tmp_path, sick) as desk:
+        done = document(fix(desk, sick, "--apply", "--yes"))
+
+        assert [one["outcome"] for one in done["steps"]] == ["unconfirmed"]
+        assert [one["verdict"] for one in done["verified"]] == ["still there"]
+        assert len(cures(desk)) == 1
+
+
+def test_without_leave_to_ask_inside_a_person_is_told_how(tmp_path: Path) -> None:
+    with at(tmp_path, OUTDATED) as desk:
+        ended = desk("fix", "-s", "demo", "--playbook", "agent-outdated", "--allow", "guarded", "-o", "json")
+
+    assert "give --guest" in document(ended)["byHand"][0]["reason"]
+
+
+class TestPlans:
+    def test_an_update_that_nothing_takes_back(self) -> None:
+        told = linux(package="2.2.40")
+        [step] = cured(
+            "agent-outdated", estate(vm(os="Linux"), item(), view(agent_version="2.2.40"), told)
+        ).nodes
+
+        assert isinstance(step, Step)
+        assert isinstance(step.undo, Irreversible)
+        assert step.request.body == UPDATE.body
+        assert step.changes_vm == vm().id
+        assert [(one.view, one.test.value) for one in step.after] == [
+            (View.INSTANCE_VIEW, "above"),
+            (View.INSTANCE_VIEW, "newer than the send"),
+        ]
+
+    def test_nothing_inside_windows(self) -> None:
+        read = estate(vm(), item(), view(agent_version="2.6.0.0"), windows())
+
+        assert "installer" in left("agent-outdated", read, GUARDED).reason
