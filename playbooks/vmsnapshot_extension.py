@@ -6,7 +6,7 @@ through the VM agent. When its handler has failed, or it hangs while it is being
 snapshot can be taken. Uninstalling it is harmless: the next backup installs it again.
 
 On managed disks ARM hides the extension and cannot delete it; there the documented cure is to reinstall it inside the
-guest and restart the VM.
+guest: on Linux its folder is moved aside and the VM backed up, on Windows the VM is restarted, too.
 
 A handler that is not there is normal before the first backup. One that is in the middle of an operation is left alone
 for three hours; the extension itself drops commands that are older than 140 minutes. What an agent that is not ready
@@ -30,7 +30,10 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, V
 from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
 
-from ._cures import AGENT_READY, gone, shows, singly
+from ._cures import AGENT_READY, UNCLEAR, gone, shows, singly
+from ._inside import WRITES
+from ._reinstall import hidden, reinstall
+from ._room import WRITES as BACKUP
 
 PUBLISHER = "microsoft.azure.recoveryservices."
 NAMES = frozenset({"vmsnapshot", "vmsnapshotlinux"})
@@ -39,11 +42,6 @@ TYPES = frozenset(PUBLISHER + name for name in NAMES)
 MOVING = frozenset({"transitioning", "updating", "creating", "installing", "deleting", "uninstalling"})
 BROKEN = frozenset({"failed", "error", "unresponsive", "unavailable"})
 STUCK_AFTER = timedelta(hours=3)
-
-IN_THE_GUEST = (
-    "ARM hides this extension on managed disks: reinstall it in the guest (stop the agent, move the extension's folder"
-    " away, start the agent), restart the VM, and back it up"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +134,20 @@ def find(estate: Estate, protected: Protected, broken: BrokenExtension) -> Findi
         severity=severity,
         evidence=broken,
         failure=failure,
-        manual=None if broken.listed else IN_THE_GUEST,
+        manual=hidden(protected.vm) if protected.vm and not broken.listed else None,
     )
 
 
 def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Uninstall the extension where ARM lists it and a ready agent can do so."""
-    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding, choices))
+    """Uninstall the extension where ARM lists it and a ready agent can do so, else move it aside inside the VM."""
+    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding))
 
 
-def means(estate: Estate, finding: Finding[Any], _: Choices) -> tuple[Step] | str:
+def means(estate: Estate, finding: Finding[Any]) -> tuple[Step, ...] | str:
     vm, view = estate.vm.get(finding.vm), estate.view.get(finding.vm)
     extension = own_extension(vm, view) if vm and view else None
     if extension is None:
-        return IN_THE_GUEST
+        return reinstall(estate, vm) if vm else UNCLEAR
     if view is None or not agent_ready(view):
         return "the agent, which uninstalls it, is not ready: get that ready first"
     return (uninstall(finding.vm, extension, finding.evidence.type),)
@@ -193,5 +191,5 @@ PLAYBOOK = Playbook(
     about=__doc__ or "",
     plan=plan,
     plan_needs=frozenset({Read.LOCKS}),
-    writes=frozenset({"Microsoft.Compute/virtualMachines/extensions/delete"}),
+    writes=WRITES | BACKUP | {"Microsoft.Compute/virtualMachines/extensions/delete"},
 )

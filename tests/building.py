@@ -343,6 +343,7 @@ def linux(name: str = "sql1", *, ports: tuple[Port, ...] | None = None, **change
         package="2.11.1.12",
         goal_state="2.11.1.12",
         config=(Setting("Extensions.Enabled", "y"), Setting("Provisioning.Agent", "auto")),
+        snapshot=1,
         leases=1,
         pythons=("python3",),
     )

@@ -279,7 +279,7 @@ class TestTheProbeForLinux:
                 "Extensions.Enabled": "y", "Provisioning.Agent": "auto", "AutoUpdate.Enabled": "y",
                 "Logs.Verbose": "n", "OS.EnableFirewall": "y",
             },
-            "backup": {"fsfreeze": "True"}, "stale": 0, "leases": 1, "selinux": None, "pythons": ["python3"],
+            "backup": {"fsfreeze": "True"}, "snapshot": 0, "stale": 0, "leases": 1, "selinux": None, "pythons": ["python3"],
             "reboot": False, "ports": {"80": True, "32526": True},
         }  # fmt: skip
 

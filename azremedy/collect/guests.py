@@ -80,6 +80,7 @@ def linux(told: Mapping[str, Json]) -> LinuxGuest:
         goal_state=optional(told["goal"]),
         config=None if told["config"] is None else settings(told["config"]),
         backup_config=settings(told["backup"]),
+        snapshot=whole(told["snapshot"]),
         stale=whole(told["stale"]),
         leases=whole(told["leases"]),
         selinux=optional(told["selinux"]),

@@ -28,6 +28,8 @@ __all__ = [
     "COMMANDS",
     "DISABLE",
     "ENABLE",
+    "HANDLER_ASIDE",
+    "HANDLER_BACK",
     "KEPT",
     "LOGS",
     "ONLY_READ",
@@ -102,7 +104,15 @@ DISABLE: Final = Script("disable-agent", "linux", linux.script("disable-agent"))
 UPDATE: Final = Script("update-agent", "linux", linux.script("update-agent"))
 """Has the agent updated from the distribution's repository, once Run Command is over, and started again."""
 
-SHIPPED: Final = frozenset(script.lines for script in (*READING, ASIDE, ASIDE_BACK, ENABLE, DISABLE, UPDATE))
+HANDLER_ASIDE: Final = Script("move-handler-aside", "linux", linux.script("move-handler-aside"))
+"""Moves the folder of Azure Backup's extension aside; the next backup installs it anew."""
+HANDLER_BACK: Final = Script("move-handler-back", "linux", linux.script("move-handler-back"))
+"""Moves it back, where it was not installed anew."""
+
+CURES: Final = (ASIDE, ASIDE_BACK, ENABLE, DISABLE, UPDATE, HANDLER_ASIDE, HANDLER_BACK)
+"""The scripts for Linux that change something."""
+
+SHIPPED: Final = frozenset(script.lines for script in (*READING, *CURES))
 """The lines of every script that azremedy ships; those for Windows that set a value come in as many forms as values."""
 
 

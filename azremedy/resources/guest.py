@@ -92,7 +92,8 @@ class LinuxGuest:
     What Linux tells.
 
     `agent` is the agent's unit, `restart` what systemd does when it ends. `config` are keys of waagent.conf (None: there
-    is no such file), `backup_config` those of vmbackup.conf. `stale` counts leftover goal-state files of an old agent,
+    is no such file), `backup_config` those of vmbackup.conf. `snapshot`
+    counts the folders of Backup's extension, `stale` counts leftover goal-state files of an old agent,
     `leases` files of DHCP leases. `pythons` are the interpreters that Backup's extension would find.
     """
 
@@ -104,6 +105,7 @@ class LinuxGuest:
     goal_state: str | None = None
     config: tuple[Setting, ...] | None = None
     backup_config: tuple[Setting, ...] = ()
+    snapshot: int = 0
     stale: int = 0
     leases: int = 0
     selinux: str | None = None

@@ -17,9 +17,10 @@ from azremedy.sandbox import copies, locks, machines, operations, points, verdic
 from azremedy.sandbox.answers import Answer, ArmError, not_found
 from azremedy.sandbox.backup import VAULT, error, health
 from azremedy.sandbox.compute import snapshot_of
-from azremedy.sandbox.description import Failed, Snapshot
+from azremedy.sandbox.description import Failed
 from azremedy.sandbox.events import due, effect
 from azremedy.sandbox.failures import FAILURES
+from azremedy.sandbox.guest.state import installed
 from azremedy.sandbox.times import seconds, stamp
 
 if TYPE_CHECKING:
@@ -227,7 +228,7 @@ def install(arm: Arm, at: float, item: str) -> None:
     held = snapshot_of(one.vm)
     if held.state != "absent" or one.vm.power != "running":
         return
-    one = machines.changed(one, snapshot=Snapshot(state="ready", listed=held.listed), since=at)
+    one = machines.Machine(installed(one.vm), at)
     writes.list_snapshot(arm, vm, one)
     writes.show_extensions(arm, vm, one)
 

@@ -14,7 +14,7 @@ from azremedy.sandbox.compute import VERSION, agent_of, provisioning_of
 from azremedy.sandbox.events import effect
 from azremedy.sandbox.guest import linux, windows
 from azremedy.sandbox.guest.disks import attached
-from azremedy.sandbox.guest.state import settled
+from azremedy.sandbox.guest.state import handled, settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,6 +113,7 @@ def ran(arm: Arm, at: float, *, vm: str, script: list[str], before: str) -> Json
         machines.show(arm, vm, one)
         raise ArmError(409, "VMExtensionProvisioningError", str(refused)) from refused
     one = machines.changed(one, guest=settled(outcome.guest, one.vm), since=at if outcome.restarts else None)
+    one = machines.Machine(handled(one.vm), one.since)
     if outcome.restarts:
         one = machines.changed(one, agent=begun(one.vm))
     if outcome.cut:

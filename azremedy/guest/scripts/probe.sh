@@ -53,6 +53,10 @@ for file in "${SYSROOT:-}/var/lib/waagent"/*.[0-9]*.xml; do
   case $file in */GoalState.1.xml) continue ;; esac
   [ -f "$file" ] && stale=$((stale + 1))
 done
+snapshot=0
+for folder in "${SYSROOT:-}/var/lib/waagent"/Microsoft.Azure.RecoveryServices.VMSnapshotLinux-*; do
+  [ -d "$folder" ] && snapshot=$((snapshot + 1))
+done
 leases=0
 for file in "${SYSROOT:-}/run/systemd/netif/leases"/* "${SYSROOT:-}/var/lib/dhcp"/*.leases \
   "${SYSROOT:-}/var/lib/dhclient"/*.lease* "${SYSROOT:-}/var/lib/NetworkManager"/*.lease "${SYSROOT:-}/var/lib/wicked"/lease*; do
@@ -74,6 +78,6 @@ reboot=false
 printf '{"azremedy":1,"os":"linux","distribution":%s,"release":%s,' "$(word "$(value ID "$release")")" \
   "$(word "$(value VERSION_ID "$release")")"
 printf '"agent":%s,"restart":%s,"package":%s,"goal":%s,' "$unit" "$(word "$restart")" "$(word "$package")" "$(word "$goal")"
-printf '"config":%s,"backup":%s,"stale":%s,"leases":%s,' "$config" "$backup" "$stale" "$leases"
+printf '"config":%s,"backup":%s,"snapshot":%s,"stale":%s,"leases":%s,' "$config" "$backup" "$snapshot" "$stale" "$leases"
 printf '"selinux":%s,"pythons":[%s],"reboot":%s,' "$(word "$selinux")" "$pythons" "$reboot"
 printf '"ports":{"80":%s,"32526":%s}}\n' "$(port 80)" "$(port 32526)"

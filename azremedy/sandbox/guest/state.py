@@ -8,13 +8,15 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from azremedy.guest.windows import BACKUP_KEY, INSTALLER_KEY, NET_KEY
-from azremedy.sandbox.compute import VERSION, agent_of
-from azremedy.sandbox.description import Vm
+from azremedy.sandbox.compute import VERSION, agent_of, backup_extension, snapshot_of
+from azremedy.sandbox.description import Snapshot, Vm
 from azremedy.sandbox.inside import Adapter, Guest, Service
 
 V = TypeVar("V")
 
 AGENT_UNIT: Final = "walinuxagent"
+HANDLER: Final = "/var/lib/waagent/Microsoft.Azure.RecoveryServices.VMSnapshotLinux-"
+"""The folder of Backup's extension, but for its version."""
 NETWORK_SERVICE: Final = r"NT AUTHORITY\NetworkService"
 MANUAL: Final = Service(state="stopped", start="manual")
 
@@ -89,10 +91,33 @@ def whole(vm: Vm) -> Guest:
 
 def linux(vm: Vm) -> Guest:
     """Return a healthy Linux guest, whose package is as old as the agent that reports."""
-    told = agent_of(vm).version
-    if told is None or told == VERSION["Linux"]:
-        return LINUX
-    return msgspec.structs.replace(LINUX, packages={AGENT_UNIT: f"{told}-0ubuntu1"})
+    told, snapshot = agent_of(vm).version, snapshot_of(vm)
+    healthy = LINUX
+    if told is not None and told != VERSION["Linux"]:
+        healthy = msgspec.structs.replace(LINUX, packages={AGENT_UNIT: f"{told}-0ubuntu1"})
+    if vm.backup is None or snapshot.state == "absent":
+        return healthy
+    manifest = f"{HANDLER}{backup_extension(vm, snapshot).version}/HandlerManifest.json"
+    return msgspec.structs.replace(healthy, files={**healthy.files, manifest: "[]\n"})
+
+
+def handled(vm: Vm) -> Vm:
+    """Return a Linux VM whose agent tells of Backup's extension what its folder in the guest says: moved away, or back."""
+    there = any(name.startswith(HANDLER) for name in whole(vm).files)
+    snapshot = snapshot_of(vm)
+    if vm.os != "Linux" or vm.backup is None or there is (snapshot.state != "absent"):
+        return vm
+    return msgspec.structs.replace(
+        vm, snapshot=Snapshot("failed" if there else "absent", listed=snapshot.listed)
+    )
+
+
+def installed(vm: Vm) -> Vm:
+    """Return a VM in which Backup's extension was installed anew, with its folder."""
+    given = vm.guest or Guest()
+    files = {name: content for name, content in given.files.items() if not name.startswith(HANDLER)}
+    guest = vm.guest and msgspec.structs.replace(given, files=files)
+    return msgspec.structs.replace(vm, guest=guest, snapshot=Snapshot("ready", listed=snapshot_of(vm).listed))
 
 
 def over(healthy: Mapping[str, V | None], given: Mapping[str, V | None]) -> dict[str, V | None]:

@@ -1,0 +1,103 @@
+"""Azure Backup's extension where ARM hides it: moved aside inside the VM, moved back, installed anew by a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from building import cured, estate, failed_item, failed_job, item, left, linux, view, vm
+from commands import document
+from sandboxed import Lab
+from test_guest_cures import BROKEN, HIDDEN, SPEED, at
+from test_sandbox_guest import WALLS
+
+from azremedy.arm import Request
+from azremedy.estate import Estate
+from azremedy.guest import HANDLER_ASIDE, HANDLER_BACK
+from azremedy.plan import Step, View
+from azremedy.resources import Guest as Told
+from azremedy.resources import Handler, Status
+from azremedy.sandbox.description import Backup, Vm
+from azremedy.sandbox.guest import linux as inside
+from azremedy.sandbox.guest import whole
+from azremedy.sandbox.guest.state import HANDLER
+
+ID = "vmsnapshot-extension"
+BACKUP = Backup("vault", "daily")
+FAILED = Status("ProvisioningState/failed/4", "Error", "Not Ready")
+SEEN = view(handlers=(Handler("Microsoft.Azure.RecoveryServices.VMSnapshotLinux", "1.0", FAILED),))
+ASIDE = "/var/lib/waagent/azremedy-aside"
+WEB = whole(Vm(name="web1", group="shop", os="Linux", backup=BACKUP, snapshot="failed"))
+
+
+@pytest.mark.parametrize("wall", WALLS)
+class TestInside:
+    def test_the_folder_goes_aside_and_comes_back(self, wall: bool) -> None:
+        moved = inside.run(WEB, "2.11", HANDLER_ASIDE.lines, wall=wall).guest
+        back = inside.run(moved, "2.11", HANDLER_BACK.lines, wall=wall).guest
+
+        assert [name for name in moved.files if "VMSnapshotLinux" in name] == [
+            f"{ASIDE}/{HANDLER.rpartition('/')[2]}1.0.9219.0/HandlerManifest.json"
+        ]
+        assert back.files == WEB.files
+
+    def test_what_lies_aside_already_is_kept(self, wall: bool) -> None:
+        once = inside.run(WEB, "2.11", HANDLER_ASIDE.lines, wall=wall).guest
+        anew = whole(Vm(name="web1", group="shop", os="Linux", backup=BACKUP, guest=once))
+        twice = inside.run(anew, "2.11", HANDLER_ASIDE.lines, wall=wall).guest
+
+        assert sum(name.startswith(ASIDE) for name in twice.files) == 2
+        assert not any(name.startswith(HANDLER) for name in twice.files)
+
+    def test_nothing_comes_back_beside_one_that_was_installed_anew(self, wall: bool) -> None:
+        once = inside.run(WEB, "2.11", HANDLER_ASIDE.lines, wall=wall).guest
+        anew = whole(Vm(name="web1", group="shop", os="Linux", backup=BACKUP, guest=once))
+        after = inside.run(anew, "2.11", HANDLER_BACK.lines, wall=wall)
+
+        assert after.guest.files == anew.files
+        assert "installed anew" in after.err
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_moved_back_is_the_broken_one(tmp_path: Path) -> None:
+    with at(tmp_path, HIDDEN) as desk:
+        lab = Lab(desk.sandbox, speed=SPEED)
+
+        def told() -> list[str]:
+            seen = lab.compute.virtual_machines.instance_view("shop", "web1").vm_agent
+            return [one.status.code for one in seen.extension_handlers or ()]
+
+        for script, expected in ((HANDLER_ASIDE, []), (HANDLER_BACK, ["ProvisioningState/failed/1"])):
+            lab.compute.virtual_machines.begin_run_command("shop", "web1", script.body).result()
+            assert told() == expected
+        assert lab.job(name="web1").status == "Failed"
+        lab.close()
+
+
+def test_without_leave_to_ask_inside_a_person_is_told_how(tmp_path: Path) -> None:
+    with at(tmp_path, HIDDEN) as desk:
+        ended = desk("fix", "-s", "demo", "--playbook", ID, "--allow", "guarded", "-o", "json")
+
+    assert "give --guest" in document(ended)["byHand"][0]["reason"]
+
+
+class TestPlans:
+    def test_the_folder_goes_aside_before_a_backup_that_waits_for_a_ready_extension(self) -> None:
+        aside, again = cured(ID, sick(linux())).nodes
+
+        assert isinstance(aside, Step)
+        assert isinstance(again, Step)
+        assert isinstance(aside.undo, Request)
+        assert (aside.request.body, aside.undo.body) == (HANDLER_ASIDE.body, HANDLER_BACK.body)
+        assert (aside.changes_vm, again.triggers_backup) == (vm().id, item().id)
+        assert [(one.view, one.value) for one in again.after] == [
+            (View.NEWEST_JOB, None),
+            (View.INSTANCE_VIEW, "ProvisioningState/succeeded"),
+        ]
+
+    def test_where_there_is_no_folder_a_backup_is_all_it_takes(self) -> None:
+        assert "back the VM up" in left(ID, sick(linux(snapshot=0))).reason
+
+
+def sick(told: Told) -> Estate:
+    return estate(vm(os="Linux"), failed_item(), failed_job(BROKEN), SEEN, told)
