@@ -89,6 +89,11 @@ class Playbook(Generic[E]):
     """The Azure RBAC actions that its steps and their ways back may need; locks that planning lifts come on top."""
 
     @property
+    def enters(self) -> bool:
+        """Whether it looks inside VMs, or cures there: what its cures rest on is asked there first."""
+        return self.inside or bool(self.writes & rights(frozenset({Read.GUEST})))
+
+    @property
     def inside(self) -> bool:
         """Whether it judges what only a VM itself tells, where somebody lets azremedy ask there (`--guest`)."""
         return Read.GUEST in self.needs

@@ -88,7 +88,7 @@ def scanned(
     session: Session, subscription: Subscription, asked: Asked, show: Show, *, now: bool = False
 ) -> tuple[Estate, Scan]:
     """Return what was read of a subscription, from inside its VMs where that is asked for, and what the playbooks say."""
-    probing = asked.guest and any(one.inside for one in chosen(asked))
+    probing = asked.guest and any(one.enters for one in chosen(asked))
     return session.examine(
         subscription,
         playbooks=chosen(asked),
