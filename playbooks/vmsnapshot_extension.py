@@ -30,9 +30,9 @@ from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, V
 from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Status, Vm
 
-from ._cures import AGENT_READY, UNCLEAR, gone, shows, singly
+from ._cures import AGENT_READY, gone, shows, singly
 from ._inside import WRITES
-from ._reinstall import hidden, reinstall
+from ._reinstall import reinstall
 from ._room import WRITES as BACKUP
 
 PUBLISHER = "microsoft.azure.recoveryservices."
@@ -134,7 +134,6 @@ def find(estate: Estate, protected: Protected, broken: BrokenExtension) -> Findi
         severity=severity,
         evidence=broken,
         failure=failure,
-        manual=hidden(protected.vm) if protected.vm and not broken.listed else None,
     )
 
 
@@ -147,7 +146,7 @@ def means(estate: Estate, finding: Finding[Any]) -> tuple[Step, ...] | str:
     vm, view = estate.vm.get(finding.vm), estate.view.get(finding.vm)
     extension = own_extension(vm, view) if vm and view else None
     if extension is None:
-        return reinstall(estate, vm) if vm else UNCLEAR
+        return reinstall(estate, finding.vm)
     if view is None or not agent_ready(view):
         return "the agent, which uninstalls it, is not ready: get that ready first"
     return (uninstall(finding.vm, extension, finding.evidence.type),)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from building import cured, estate, failed_item, failed_job, item, left, linux, view, vm
+from building import windows as told_by_windows
 from commands import document
 from sandboxed import Lab
 from test_guest_cures import BROKEN, HIDDEN, SPEED, at
@@ -13,14 +14,15 @@ from test_sandbox_guest import WALLS
 
 from azremedy.arm import Request
 from azremedy.estate import Estate
-from azremedy.guest import HANDLER_ASIDE, HANDLER_BACK
-from azremedy.plan import Step, View
+from azremedy.guest import HANDLER_ASIDE, HANDLER_BACK, changing, powershell, reinstall
+from azremedy.guest.windows import BACKUP_KEY, LATEST, PERSISTENT_KEY
+from azremedy.plan import Irreversible, Step, View
 from azremedy.resources import Guest as Told
-from azremedy.resources import Handler, Status
+from azremedy.resources import Handler, Setting, Status
 from azremedy.sandbox.description import Backup, Vm
 from azremedy.sandbox.guest import linux as inside
-from azremedy.sandbox.guest import whole
-from azremedy.sandbox.guest.state import HANDLER
+from azremedy.sandbox.guest import whole, windows
+from azremedy.sandbox.guest.state import HANDLER, HANDLER_FOLDER, HANDLER_KEY
 
 ID = "vmsnapshot-extension"
 BACKUP = Backup("vault", "daily")
@@ -101,3 +103,61 @@ class TestPlans:
 
 def sick(told: Told) -> Estate:
     return estate(vm(os="Linux"), failed_item(), failed_job(BROKEN), SEEN, told)
+
+
+SQL1 = whole(Vm(name="sql1", group="shop", backup=BACKUP, snapshot="failed"))
+
+
+class TestInsideWindows:
+    def test_all_of_it_goes_once_the_agents_key_was_exported(self) -> None:
+        after = windows.run(SQL1, reinstall().lines)
+
+        assert (after.cut, after.reboots, after.err) == (False, True, "")
+        assert not any(key.startswith(HANDLER_KEY) for key in after.guest.registry)
+        assert not any(name.startswith(HANDLER_FOLDER) for name in after.guest.files)
+        assert [name for name in after.guest.files if "VMSnapshot_old" in name] != []
+        assert "/WindowsAzure/azremedy-before-reinstall.reg" in after.guest.files
+        assert after.guest.registry[BACKUP_KEY] == {"IsProviderInstalled": "False"}
+        assert after.guest.registry[PERSISTENT_KEY] == {"IsCommonProviderInstalled": "False"}
+
+    def test_nothing_goes_where_the_key_is_not_exported(self) -> None:
+        bare = whole(Vm(name="sql1", group="shop"))
+        after = windows.run(bare, reinstall().lines)
+
+        assert after.guest == bare
+        assert (after.reboots, after.err) == (False, "The key was not exported.")
+
+    def test_the_restart_is_sure_before_the_agent_is_stopped(self) -> None:
+        queued = [
+            one.line for one in powershell.statements(reinstall().lines) if isinstance(one, changing.Queue)
+        ]
+        restart = queued.index(str(changing.RestartMachine(LATEST)))
+
+        assert restart < min(place for place, line in enumerate(queued) if line.startswith("Stop-Service"))
+        assert not any(line.startswith("Stop-Service") for line in reinstall().lines)
+
+
+class TestPlansForWindows:
+    def test_a_restart_that_counts_once_the_agent_is_back_without_it(self) -> None:
+        told = told_by_windows(
+            settings=(Setting("extension", "Microsoft.Azure.RecoveryServices.VMSnapshot_1.0.91.0"),)
+        )
+        out, again = cured(ID, sick_windows(told)).nodes
+
+        assert isinstance(out, Step)
+        assert isinstance(again, Step)
+        assert isinstance(out.undo, Irreversible)
+        assert "RESTART" in out.summary
+        assert out.changes_vm == vm().id
+        assert [(one.view, one.test.value) for one in out.after] == [
+            (View.INSTANCE_VIEW, "newer than the send"),
+            (View.WINDOWS_GUEST, "absent"),
+        ]
+
+    def test_where_nothing_of_it_is_left_a_backup_is_all_it_takes(self) -> None:
+        assert "back the VM up" in left(ID, sick_windows(told_by_windows())).reason
+
+
+def sick_windows(told: Told) -> Estate:
+    handler = Handler("Microsoft.Azure.RecoveryServices.VMSnapshot", "1.0", FAILED)
+    return estate(vm(), failed_item(), failed_job(BROKEN), view(handlers=(handler,)), told)

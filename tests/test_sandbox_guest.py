@@ -16,7 +16,7 @@ from sandboxed import CALM, Lab, estate, lab, vm
 
 from azremedy import guest
 from azremedy.errors import AzremedyError
-from azremedy.guest import powershell
+from azremedy.guest import changing, powershell
 from azremedy.sandbox import embedded, reading
 from azremedy.sandbox.description import Vm
 from azremedy.sandbox.guest import Uncared, linux, whole, windows
@@ -341,10 +341,14 @@ class TestTheStatementsForWindows:
     @pytest.mark.parametrize(
         "made",
         [
-            powershell.SetText(r"HKLM:\SOFTWARE\It's", "a 'name'", "TRUE"),
-            powershell.RemoveValue("HKLM:\\", "''"),
-            powershell.SetStart("IaasVmProvider", "Automatic"),
+            changing.SetText(r"HKLM:\SOFTWARE\It's", "a 'name'", "TRUE"),
+            changing.RemoveValue("HKLM:\\", "''"),
+            changing.SetStart("IaasVmProvider", "Automatic"),
             powershell.TryPort(32526),
+            changing.Queue(str(changing.SetText("HKLM:\\", "It's", "'a'"))),
+            changing.RunLater("azremedy", 30),
+            changing.RenameFolder(r"C:\It's"),
+            changing.RestartMachine(120),
             powershell.Say("$(Remove-Item C:\\)"),
         ],
         ids=lambda made: type(made).__name__,
@@ -369,7 +373,7 @@ class TestTheStatementsForWindows:
             windows.run(whole(WINDOWS), [line])
 
     @pytest.mark.parametrize(
-        "made", [powershell.SetStart("VSS", "Sometimes"), powershell.SetStart("NoSuch", "Manual")]
+        "made", [changing.SetStart("VSS", "Sometimes"), changing.SetStart("NoSuch", "Manual")]
     )
     def test_what_windows_would_refuse_is_told_on_standard_error(self, made: powershell.Statement) -> None:
         ended = windows.run(whole(WINDOWS), [str(made), str(powershell.Say("on"))])
@@ -379,8 +383,8 @@ class TestTheStatementsForWindows:
 
     def test_a_value_is_set_and_taken_back(self) -> None:
         key = r"HKLM:\SOFTWARE\Microsoft\BcdrAgent"
-        set_ = windows.run(whole(WINDOWS), [str(powershell.SetText(key.upper(), "USEVSSCOPYBACKUP", "TRUE"))])
-        back = windows.run(set_.guest, [str(powershell.RemoveValue(key, "usevsscopybackup"))])
+        set_ = windows.run(whole(WINDOWS), [str(changing.SetText(key.upper(), "USEVSSCOPYBACKUP", "TRUE"))])
+        back = windows.run(set_.guest, [str(changing.RemoveValue(key, "usevsscopybackup"))])
 
         assert set_.guest.registry[key] == {"IsProviderInstalled": "True", "USEVSSCOPYBACKUP": "TRUE"}
         assert back.guest == whole(WINDOWS)

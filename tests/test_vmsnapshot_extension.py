@@ -123,12 +123,11 @@ def test_one_vm_is_one_finding_however_many_statuses_are_bad() -> None:
     assert len(found(PLAYBOOK, estate(vm(), item(), both))) == 1
 
 
-def test_is_for_a_person_where_arm_hides_the_extension() -> None:
+def test_is_cured_inside_the_vm_where_arm_hides_the_extension() -> None:
     [finding] = found(PLAYBOOK, estate(vm(), item(), handled(FAILED)))
 
     assert finding.evidence.listed is False
-    assert finding.manual is not None
-    assert "reinstall it in the guest" in finding.manual
+    assert finding.manual is None
 
 
 @pytest.mark.parametrize(
@@ -321,7 +320,7 @@ acme = ExtensionView("VMSnapshot", "Acme.Backup.VMSnapshot", "1.0", (FINE,))
 def test_explains_the_guests_own_cure_where(machine: Vm, seen: InstanceView) -> None:
     made = left(PLAYBOOK, estate(machine, failed_item(), seen))
 
-    assert "in the guest" in made.reason
+    assert "give --guest" in made.reason
     assert made.allow is None
 
 

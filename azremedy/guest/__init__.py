@@ -41,6 +41,7 @@ __all__ = [
     "check_of",
     "known",
     "probe_of",
+    "reinstall",
     "sent",
     "shipped",
     "starting",
@@ -124,6 +125,11 @@ def known(command: str, lines: tuple[str, ...]) -> bool:
 def starting(service: str, mode: str) -> Script:
     """Return the script that has a Windows service start so: `Automatic`, `Manual` or `Disabled`."""
     return Script("set-start", "windows", windows.starting(service, mode))
+
+
+def reinstall() -> Script:
+    """Return the script that takes Backup's extension out of Windows and restarts the VM, both once it is over."""
+    return Script("reinstall", "windows", windows.reinstall())
 
 
 def vss_copy(text: str | None) -> Script:

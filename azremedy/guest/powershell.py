@@ -286,41 +286,6 @@ class EmitLog(Statement):
 
 @statement
 @dataclass(frozen=True, slots=True)
-class SetText(Statement):
-    """Set a text in the registry, and make its key where there is none."""
-
-    key: str
-    name: str
-    text: str
-    LINE = (
-        "if (-not (Test-Path -LiteralPath «key»)) { New-Item -Path «key» -ErrorAction Stop | Out-Null }; "
-        "New-ItemProperty -LiteralPath «key» -Name «name» -PropertyType String -Value «text» -Force "
-        "-ErrorAction Stop | Out-Null"
-    )
-
-
-@statement
-@dataclass(frozen=True, slots=True)
-class RemoveValue(Statement):
-    """Remove a value from the registry, if it is there."""
-
-    key: str
-    name: str
-    LINE = "Remove-ItemProperty -LiteralPath «key» -Name «name» -ErrorAction SilentlyContinue"
-
-
-@statement
-@dataclass(frozen=True, slots=True)
-class SetStart(Statement):
-    """Set when a service starts: `Automatic`, `Manual` or `Disabled`."""
-
-    service: str
-    mode: str
-    LINE = "Set-Service -Name «service» -StartupType «mode» -ErrorAction Stop"
-
-
-@statement
-@dataclass(frozen=True, slots=True)
 class Say(Statement):
     """Write a line."""
 

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from azremedy.guest.changing import (
+    ExportKey,
+    ForgetTask,
+    Halt,
+    Queue,
+    ReadKey,
+    RemoveKeys,
+    RemoveValue,
+    RenameFolder,
+    RestartMachine,
+    RunLater,
+    SetStart,
+    SetText,
+)
 from azremedy.guest.powershell import (
     Begin,
     Emit,
@@ -16,10 +30,7 @@ from azremedy.guest.powershell import (
     ReadServices,
     ReadValue,
     ReadWriters,
-    RemoveValue,
     Say,
-    SetStart,
-    SetText,
     TryPort,
     rendered,
     statements,
@@ -31,6 +42,24 @@ NET_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
 INSTALLER_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Services\Msiserver"
 SESSION_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager"
 VSS_COPY: Final = "USEVSSCOPYBACKUP"
+
+VSS_PROVIDER: Final = "IsProviderInstalled"
+COMMON_PROVIDER: Final = "IsCommonProviderInstalled"
+
+HANDLER_STATES: Final = (
+    r"HKLM:\SOFTWARE\Microsoft\WindowsAzure\HandlerState",
+    r"HKLM:\SOFTWARE\Microsoft\Windows Azure\HandlerState",
+)
+"""Where the agent keeps the state of extensions: as MAN25 spells it, and as others do."""
+HANDLER: Final = "Microsoft.Azure.RecoveryServices.VMSnapshot"
+HANDLER_FOLDER: Final = rf"C:\Packages\Plugins\{HANDLER}"
+EXPORT: Final = r"C:\WindowsAzure\azremedy-before-reinstall.reg"
+REINSTALL: Final = "azremedy-reinstall"
+SOON: Final = 30
+"""Seconds after which what is to happen once Run Command is over begins."""
+
+LATEST: Final = 120
+"""Seconds that the task has before the VM restarts."""
 
 SERVICES: Final = (
     "RdAgent", "WindowsAzureGuestAgent", "IaasVmProvider", "COMSysApp", "MSDTC", "VSS", "MSSQLSERVER", "MSSQL$*",
@@ -65,6 +94,7 @@ PROBE: Final = rendered(
             for name in ("SnapshotWithoutThreads", "SnapshotMethod", "CalculateSnapshotTimeFromHost")
         ),
         ReadValue("installer", INSTALLER_KEY, "Start"),
+        *(ReadKey("extension", key, f"{HANDLER}_*") for key in HANDLER_STATES),
         *REBOOT,
         ReadAdapters(),
         ReadCrypto(),
@@ -89,8 +119,37 @@ def vss_copy(text: str | None) -> tuple[str, ...]:
     return rendered((change, Say(f"{VSS_COPY} was {'removed' if text is None else 'set'}")))
 
 
+def reinstall() -> tuple[str, ...]:
+    """
+    Return the script that takes Backup's extension out of the guest, so that the next backup installs it anew (MAN25).
+
+    It keeps a copy of the agent's key, and leaves the rest to a task, as that stops the agent. The task first has the VM
+    restart in a while, so that the agent comes back whatever becomes of the rest.
+    """
+    later = (
+        ForgetTask(REINSTALL),
+        RestartMachine(LATEST),
+        Halt("RdAgent"),
+        Halt("WindowsAzureGuestAgent"),
+        RenameFolder(HANDLER_FOLDER),
+        *(RemoveKeys(key, f"{HANDLER}_*") for key in HANDLER_STATES),
+        SetText(BACKUP_KEY, VSS_PROVIDER, "False"),
+        SetText(PERSISTENT_KEY, COMMON_PROVIDER, "False"),
+    )
+    return rendered(
+        (
+            ExportKey(r"HKLM\SOFTWARE\Microsoft\WindowsAzure", EXPORT),
+            *(Queue(str(one)) for one in later),
+            RunLater(REINSTALL, SOON),
+            Say("the extension is taken out in half a minute, and the VM restarted"),
+        )
+    )
+
+
 def known(lines: tuple[str, ...]) -> bool:
     """Whether a script is one of these, whatever value is in it: a journal may hold one that nobody shipped."""
+    if lines == reinstall():
+        return True
     try:
         match statements(lines):
             case (SetStart(service, mode), Say()):

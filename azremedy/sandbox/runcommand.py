@@ -11,7 +11,7 @@ from azremedy.guest import COMMANDS, KEPT
 from azremedy.sandbox import guest, machines, operations
 from azremedy.sandbox.answers import ArmError, not_found
 from azremedy.sandbox.compute import VERSION, agent_of, provisioning_of
-from azremedy.sandbox.events import effect
+from azremedy.sandbox.events import due, effect
 from azremedy.sandbox.guest import linux, windows
 from azremedy.sandbox.guest.disks import attached
 from azremedy.sandbox.guest.state import handled, settled
@@ -116,6 +116,9 @@ def ran(arm: Arm, at: float, *, vm: str, script: list[str], before: str) -> Json
     one = machines.Machine(handled(one.vm), one.since)
     if outcome.restarts:
         one = machines.changed(one, agent=begun(one.vm))
+    if outcome.reboots:
+        one = machines.changed(one, agent=machines.silent(agent_of(one.vm)))
+        due(arm, at + machines.BOOT, machines.back, vm=vm)
     if outcome.cut:
         one = machines.provisioned(machines.changed(one, agent=machines.silent(agent_of(one.vm))), "Failed")
     machines.show(arm, vm, one)

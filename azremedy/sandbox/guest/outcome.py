@@ -17,6 +17,8 @@ class Outcome:
     cut: bool = False
     restarts: bool = False
     """Whether it had the agent restart later, once it was over."""
+    reboots: bool = False
+    """Whether it had the VM restarted later, once it was over."""
 
 
 class Uncared(Exception):  # noqa: N818 - a word for what is refused reads better than "Error"

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from azremedy.guest.windows import BACKUP_KEY, INSTALLER_KEY, NET_KEY
+from azremedy.guest.windows import BACKUP_KEY, HANDLER_STATES, INSTALLER_KEY, NET_KEY
+from azremedy.guest.windows import HANDLER as WINDOWS_HANDLER
 from azremedy.sandbox.compute import VERSION, agent_of, backup_extension, snapshot_of
 from azremedy.sandbox.description import Snapshot, Vm
 from azremedy.sandbox.inside import Adapter, Guest, Service
@@ -17,6 +18,9 @@ V = TypeVar("V")
 AGENT_UNIT: Final = "walinuxagent"
 HANDLER: Final = "/var/lib/waagent/Microsoft.Azure.RecoveryServices.VMSnapshotLinux-"
 """The folder of Backup's extension, but for its version."""
+HANDLER_KEY: Final = rf"{HANDLER_STATES[0]}\{WINDOWS_HANDLER}_"
+HANDLER_FOLDER: Final = f"/Packages/Plugins/{WINDOWS_HANDLER}/"
+"""The same on Windows, whose files are those of the system drive, and what the agent notes of it in the registry."""
 NETWORK_SERVICE: Final = r"NT AUTHORITY\NetworkService"
 MANUAL: Final = Service(state="stopped", start="manual")
 
@@ -75,7 +79,7 @@ LINUX: Final = Guest(
 def whole(vm: Vm) -> Guest:
     """Return all that is inside a VM."""
     given = vm.guest or Guest()
-    healthy = WINDOWS if vm.os == "Windows" else linux(vm)
+    healthy = windows(vm) if vm.os == "Windows" else linux(vm)
     return msgspec.structs.replace(
         given,
         services=over(healthy.services, given.services),
@@ -87,6 +91,17 @@ def whole(vm: Vm) -> Guest:
         adapters=healthy.adapters if given.adapters is None else given.adapters,
         machine_keys=healthy.machine_keys if given.machine_keys is None else given.machine_keys,
     )
+
+
+def windows(vm: Vm) -> Guest:
+    """Return a healthy Windows guest, with Backup's extension where it was installed."""
+    snapshot = snapshot_of(vm)
+    if vm.backup is None or snapshot.state == "absent":
+        return WINDOWS
+    version = backup_extension(vm, snapshot).version
+    files = {**WINDOWS.files, f"{HANDLER_FOLDER}{version}/HandlerManifest.json": "[]\n"}
+    registry_ = {**WINDOWS.registry, f"{HANDLER_KEY}{version}": {"HandlerStatus": 1}}
+    return msgspec.structs.replace(WINDOWS, files=files, registry=registry_)
 
 
 def linux(vm: Vm) -> Guest:
@@ -102,10 +117,10 @@ def linux(vm: Vm) -> Guest:
 
 
 def handled(vm: Vm) -> Vm:
-    """Return a Linux VM whose agent tells of Backup's extension what its folder in the guest says: moved away, or back."""
-    there = any(name.startswith(HANDLER) for name in whole(vm).files)
-    snapshot = snapshot_of(vm)
-    if vm.os != "Linux" or vm.backup is None or there is (snapshot.state != "absent"):
+    """Return a VM whose agent tells of Backup's extension what is left of it in the guest: taken out, or put back."""
+    guest, snapshot = whole(vm), snapshot_of(vm)
+    there = any(map(of_handler, [*guest.files, *guest.registry]))
+    if vm.backup is None or there is (snapshot.state != "absent"):
         return vm
     return msgspec.structs.replace(
         vm, snapshot=Snapshot("failed" if there else "absent", listed=snapshot.listed)
@@ -113,11 +128,17 @@ def handled(vm: Vm) -> Vm:
 
 
 def installed(vm: Vm) -> Vm:
-    """Return a VM in which Backup's extension was installed anew, with its folder."""
+    """Return a VM in which Backup's extension was installed anew, with all that is its own in the guest."""
     given = vm.guest or Guest()
-    files = {name: content for name, content in given.files.items() if not name.startswith(HANDLER)}
-    guest = vm.guest and msgspec.structs.replace(given, files=files)
+    files = {name: content for name, content in given.files.items() if not of_handler(name)}
+    registry = {key: values for key, values in given.registry.items() if not of_handler(key)}
+    guest = vm.guest and msgspec.structs.replace(given, files=files, registry=registry)
     return msgspec.structs.replace(vm, guest=guest, snapshot=Snapshot("ready", listed=snapshot_of(vm).listed))
+
+
+def of_handler(name: str) -> bool:
+    """Whether a file or a key of the registry is one by which the agent knows Backup's extension."""
+    return name.startswith((HANDLER, HANDLER_KEY, HANDLER_FOLDER))
 
 
 def over(healthy: Mapping[str, V | None], given: Mapping[str, V | None]) -> dict[str, V | None]:
@@ -140,7 +161,7 @@ def registry(healthy: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
 
 def settled(guest: Guest, vm: Vm) -> Guest:
     """Return what a description has to say of a guest so that `whole` makes this very guest of it."""
-    healthy = WINDOWS if vm.os == "Windows" else linux(vm)
+    healthy = windows(vm) if vm.os == "Windows" else linux(vm)
     return msgspec.structs.replace(
         guest,
         services=gone(healthy.services, guest.services),

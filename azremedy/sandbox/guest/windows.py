@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from azremedy.guest import copied, powershell
+from azremedy.guest import changing, copied, powershell
 from azremedy.guest.powershell import Statement
 from azremedy.sandbox.guest import disks
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
@@ -34,6 +34,8 @@ class Running:
         """The files of a log that were listed, newest first, with what they hold."""
         self.lines: list[str] = []
         self.roots: list[str] = []
+        self.later: list[Statement] = []
+        self.restarts = False
 
     def value(self, key: str, name: str) -> Any:
         """Return a value of the registry, None where there is none."""
@@ -49,6 +51,13 @@ class Running:
     def there(self, key: str) -> bool:
         """Whether a key of the registry, or one below it, is there."""
         return any(f"{found}\\".lower().startswith(f"{key}\\".lower()) for found in self.guest.registry)
+
+    def below(self, key: str, like: str) -> Iterable[tuple[str, str]]:
+        """Yield the keys right below a key whose names are like a pattern, and these names."""
+        for found in self.guest.registry:
+            parent, _, name = found.rpartition("\\")
+            if parent.lower() == key.lower() and fnmatchcase(name.lower(), like.lower()):
+                yield found, name
 
     def services(self, like: str) -> Iterable[tuple[str, Service]]:
         for name, service in self.guest.services.items():
@@ -76,7 +85,61 @@ def run(guest: Guest, lines: Iterable[str]) -> Outcome:
             CARE[type(one)](running, one)
     except LookupError as error:
         return Outcome("\n".join(running.out), f"{error.args[0]}", running.guest)
-    return Outcome("\n".join(running.out), "", running.guest)
+    return Outcome("\n".join(running.out), "", running.guest, reboots=running.restarts)
+
+
+def read_key(running: Running, one: changing.ReadKey) -> None:
+    if found := sorted(name for _, name in running.below(one.key, one.like)):
+        running.found["settings"][one.label] = found[0]
+
+
+def export_key(running: Running, one: changing.ExportKey) -> None:
+    if not running.there(one.key.replace("\\", ":\\", 1)):
+        raise LookupError("The key was not exported.")
+    files = {**running.guest.files, on_disk(one.file): "Windows Registry Editor Version 5.00\n"}
+    running.guest = msgspec.structs.replace(running.guest, files=files)
+
+
+def on_disk(path: str) -> str:
+    """Return how the sandbox names a file of the system drive."""
+    return path.removeprefix("C:").replace("\\", "/")
+
+
+def queue(running: Running, one: changing.Queue) -> None:
+    running.later.append(powershell.read(one.line))
+
+
+def run_later(running: Running, _: Any) -> None:
+    """Do what was queued: time enough passes before anybody looks again."""
+    for each in running.later:
+        CARE[type(each)](running, each)
+
+
+def forget_task(_: Running, __: Any) -> None:
+    """Leave all as it is: what a task did is what is kept of it."""
+
+
+def halt(_: Running, __: Any) -> None:
+    """Leave it as it is: the restart that follows brings it back."""
+
+
+def rename_folder(running: Running, one: changing.RenameFolder) -> None:
+    folder = f"{on_disk(one.folder)}/"
+    files = {
+        name.replace(folder, f"{folder[:-1]}_old/", 1) if name.startswith(folder) else name: content
+        for name, content in running.guest.files.items()
+    }
+    running.guest = msgspec.structs.replace(running.guest, files=files)
+
+
+def remove_keys(running: Running, one: changing.RemoveKeys) -> None:
+    gone = {key for key, _ in running.below(one.key, one.like)}
+    registry = {key: values for key, values in running.guest.registry.items() if key not in gone}
+    running.guest = msgspec.structs.replace(running.guest, registry=registry)
+
+
+def restart_machine(running: Running, _: Any) -> None:
+    running.restarts = True
 
 
 def begin(running: Running, _: Any) -> None:
@@ -145,20 +208,20 @@ def emit(running: Running, _: Any) -> None:
     running.out.append(json.dumps(running.found, separators=(",", ":"), ensure_ascii=False))
 
 
-def set_text(running: Running, one: powershell.SetText) -> None:
+def set_text(running: Running, one: changing.SetText) -> None:
     kept = {
         name: value for name, value in running.values(one.key).items() if name.lower() != one.name.lower()
     }
     running.put(one.key, {**kept, one.name: one.text})
 
 
-def remove_value(running: Running, one: powershell.RemoveValue) -> None:
+def remove_value(running: Running, one: changing.RemoveValue) -> None:
     if running.there(one.key):
         values = running.values(one.key).items()
         running.put(one.key, {name: value for name, value in values if name.lower() != one.name.lower()})
 
 
-def set_start(running: Running, one: powershell.SetStart) -> None:
+def set_start(running: Running, one: changing.SetStart) -> None:
     found = dict(running.services(one.service))
     if not found:
         raise LookupError(f"Set-Service : Service '{one.service}' was not found on computer '.'.")
@@ -252,9 +315,9 @@ CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
     powershell.ReadCrypto: read_crypto,
     powershell.ReadMachineKeys: read_machine_keys,
     powershell.Emit: emit,
-    powershell.SetText: set_text,
-    powershell.RemoveValue: remove_value,
-    powershell.SetStart: set_start,
+    changing.SetText: set_text,
+    changing.RemoveValue: remove_value,
+    changing.SetStart: set_start,
     powershell.Say: say,
     powershell.BeginLog: begin_log,
     powershell.ListFiles: list_files,
@@ -268,5 +331,14 @@ CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
     copied.ReadNewDisk: disks.read_new,
     copied.CompareFiles: disks.compare_files,
     copied.CompareSums: disks.compare_sums,
+    changing.ReadKey: read_key,
+    changing.ExportKey: export_key,
+    changing.Queue: queue,
+    changing.RunLater: run_later,
+    changing.ForgetTask: forget_task,
+    changing.Halt: halt,
+    changing.RenameFolder: rename_folder,
+    changing.RemoveKeys: remove_keys,
+    changing.RestartMachine: restart_machine,
 }
 """What each statement does to a guest."""
