@@ -12,7 +12,8 @@ import click
 from azremedy.arm import ArmId
 from azremedy.cli.options import color, debugging, option
 from azremedy.cli.output import colored, complain, put, width
-from azremedy.cli.scan import ONLINE, scan
+from azremedy.cli.scan import scan
+from azremedy.cli.scan_flags import ONLINE
 from azremedy.cli.veil import Veil, refuse_beside
 from azremedy.errors import AzremedyError, Exit
 from azremedy.selection import Selection

@@ -15,8 +15,6 @@ from azremedy.cli.gaps import complain_of_gaps
 from azremedy.cli.options import option, span
 from azremedy.cli.output import note
 from azremedy.cli.scan import (
-    NEVER,
-    Flags,
     Result,
     ending,
     found,
@@ -25,9 +23,9 @@ from azremedy.cli.scan import (
     present,
     scan,
     searching,
-    told,
 )
 from azremedy.cli.scan import chosen as playbooks_of
+from azremedy.cli.scan_flags import NEVER, Flags, told
 from azremedy.errors import AzremedyError, Exit, Incomplete
 from azremedy.playbook import Severity
 

@@ -17,7 +17,7 @@ from azremedy.resources import Unread
 from azremedy.scan import Scan, evaluate, needs
 
 if TYPE_CHECKING:
-    from azremedy.cli.scan import Flags
+    from azremedy.cli.scan_flags import Flags
 
 
 def offline(flags: Flags, file: Path, playbooks: Sequence[Playbook[Any]] | None) -> Scan:

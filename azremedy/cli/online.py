@@ -26,7 +26,7 @@ from azremedy.scan import Scan, evaluate, needs
 from azremedy.session import WEEK, Session, connect
 
 if TYPE_CHECKING:
-    from azremedy.cli.scan import Flags
+    from azremedy.cli.scan_flags import Flags
 
 Tell = Callable[[Scan], None]
 
