@@ -62,11 +62,10 @@ class ArmId:
     @property
     def group(self) -> ArmId | None:
         """The resource group that holds this resource (or that this id names)."""
-        segments = self.text.split("/")
-        lowered = self.key.split("/")
-        if len(lowered) >= 5 and lowered[1] == "subscriptions" and lowered[3] == "resourcegroups":
-            return ArmId("/".join(segments[:5]))
-        return None
+        segments = self.key.split("/", 5)
+        if len(segments) < 5 or segments[1] != "subscriptions" or segments[3] != "resourcegroups":
+            return None
+        return ArmId("/".join(self.text.split("/", 5)[:5]))
 
     @property
     def type(self) -> str:

@@ -8,7 +8,7 @@ Only for the disks that the user names, and only where the new ones hang on the 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from azremedy import parts
 from azremedy.arm import ArmId, ProbingReader
@@ -50,7 +50,7 @@ def checked(
                     gaps.append(told)
             journal.finish(reader.now)
     unread = tuple(sorted({*estate.unread, *gaps}, key=by_read))
-    return replace(estate, copies=tuple(copies), unread=unread)
+    return estate.changed(copies=tuple(copies), unread=unread)
 
 
 def answered(

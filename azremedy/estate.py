@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from azremedy import symptoms
+from azremedy import points, symptoms
 from azremedy.arm import ArmId
+from azremedy.derived import carried, derived
 from azremedy.resources import (
     AdminRules,
     Collection,
@@ -141,63 +141,67 @@ class Estate:
     copies: tuple[DiskCopy, ...] = ()
     unread: tuple[Unread, ...] = ()
 
-    @cached_property
+    def changed(self, **fields: Any) -> Estate:
+        """Return this estate with other fields; what is derived from none of them is not made anew."""
+        return carried(self, replace(self, **fields), fields)
+
+    @derived("vms")
     def vm(self) -> Mapping[ArmId, Vm]:
         return by(self.vms, lambda vm: vm.id)
 
-    @cached_property
+    @derived("power_states")
     def power(self) -> Mapping[ArmId, str]:
         return {state.vm: state.state.lower() for state in self.power_states}
 
-    @cached_property
+    @derived("disks")
     def disk(self) -> Mapping[ArmId, Disk]:
         return by(self.disks, lambda disk: disk.id)
 
-    @cached_property
+    @derived("nics")
     def nic(self) -> Mapping[ArmId, Nic]:
         return by(self.nics, lambda nic: nic.id)
 
-    @cached_property
+    @derived("nsgs")
     def nsg(self) -> Mapping[ArmId, Nsg]:
         return by(self.nsgs, lambda nsg: nsg.id)
 
-    @cached_property
+    @derived("subnets")
     def subnet(self) -> Mapping[ArmId, Subnet]:
         return by(self.subnets, lambda subnet: subnet.id)
 
-    @cached_property
+    @derived("route_tables")
     def route_table(self) -> Mapping[ArmId, RouteTable]:
         return by(self.route_tables, lambda table: table.id)
 
-    @cached_property
+    @derived("policies")
     def policy(self) -> Mapping[ArmId, Policy]:
         return by(self.policies, lambda policy: policy.id)
 
-    @cached_property
+    @derived("views")
     def view(self) -> Mapping[ArmId, InstanceView]:
         return by(self.views, lambda view: view.vm)
 
-    @cached_property
+    @derived("guests")
     def guest(self) -> Mapping[ArmId, Guest]:
         """What VMs told from inside; a VM that was not asked, or did not answer, is not in it."""
         return by(self.guests, lambda guest: guest.vm)
 
-    @cached_property
+    @derived("restore_points")
     def points(self) -> Mapping[ArmId, tuple[RestorePoint, ...]]:
         """Restore points by collection; a collection that was not counted is not in it."""
         return {held.collection: held.points for held in self.restore_points}
 
-    @cached_property
+    @derived("recovery_points")
     def recovery(self) -> Mapping[ArmId, tuple[RecoveryPoint, ...]]:
         """Recovery points by protected item; an item that was not looked at is not in it."""
         return {held.item: held.points for held in self.recovery_points}
 
-    @cached_property
+    @derived("service_tags")
     def tags(self) -> Mapping[str, tuple[str, ...]]:
         """Names of service tags by region, its name in lower case without blanks."""
         return {held.location.lower().replace(" ", ""): held.names for held in self.service_tags}
 
-    @cached_property
+    @derived("vm_sizes")
     def sizes(self) -> Mapping[str, Mapping[str, int]]:
         """Data disks that a VM takes by region, its name in lower case without blanks, and lower-cased size."""
         return {
@@ -205,17 +209,17 @@ class Estate:
             for held in self.vm_sizes
         }
 
-    @cached_property
+    @derived("admin_rules")
     def admin(self) -> Mapping[ArmId, tuple[Rule, ...]]:
         """Security admin rules by interface; an interface that was not looked at is not in it."""
         return {held.nic: held.rules for held in self.admin_rules}
 
-    @cached_property
+    @derived("items")
     def items_of(self) -> Mapping[ArmId, tuple[Item, ...]]:
         """Protected items by VM: one, or several where another vault still holds old recovery points."""
         return group(self.items, lambda item: item.vm)
 
-    @cached_property
+    @derived("items", "vms", "policies", "power_states", "subscription", "unread")
     def protected(self) -> tuple[Protected, ...]:
         """Every VM whose backups are on, once for each item that takes them."""
         return tuple(
@@ -235,7 +239,7 @@ class Estate:
             return False
         return self.not_read(Read.POLICIES, item.vault, item.policy) is not None
 
-    @cached_property
+    @derived("items", "jobs", "read_at", "lookback")
     def failures_of(self) -> Mapping[ArmId, tuple[Failure, ...]]:
         """
         Failed backups by item, newest first: within the look-back and after the item's last completed backup.
@@ -264,19 +268,30 @@ class Estate:
         )
         return tuple(Failure(job, symptoms.of(job)) for job in failed)
 
-    @cached_property
+    @derived("collections")
     def collections_of(self) -> Mapping[ArmId, tuple[Collection, ...]]:
         """Every collection by its source VM, wherever it lies: they all count against the platform's limit."""
         return group((held for held in self.collections if held.source), lambda held: held.source or held.id)
 
+    @derived("collections", "policies")
+    def service_collections_of(self) -> Mapping[ArmId, tuple[Collection, ...]]:
+        """The collections that Azure Backup made, by their source VM (see `azremedy.points`)."""
+        made = {
+            vm: tuple(one for one in held if points.is_service(one, vm, self.policies))
+            for vm, held in self.collections_of.items()
+        }
+        return {vm: held for vm, held in made.items() if held}
+
     def locks_over(self, target: ArmId) -> tuple[Lock, ...]:
         """Every lock that holds on `target`: its own and those of its group and subscription, widest first."""
-        scopes = self._locks_by_scope
+        locks = self._locks_by_scope
+        if not locks:
+            return ()
         segments = target.key.split("/")
-        found = (scopes.get("/".join(segments[:end]), ()) for end in range(3, len(segments) + 1))
-        return tuple(lock for locks in found for lock in locks)
+        found = (locks.get("/".join(segments[:end]), ()) for end in range(3, len(segments) + 1))
+        return tuple(lock for held in found for lock in held)
 
-    @cached_property
+    @derived("locks")
     def _locks_by_scope(self) -> Mapping[str, tuple[Lock, ...]]:
         return group(self.locks, lambda lock: lock.scope.key)
 
@@ -292,7 +307,7 @@ class Estate:
         """The first gap of these kinds anywhere, for verdicts that rest on something being absent."""
         return next((gap for read in reads for gap in self._unread.get(read, {}).values()), None)
 
-    @cached_property
+    @derived("unread")
     def _unread(self) -> Mapping[Read, Mapping[ArmId, Unread]]:
         gaps: dict[Read, dict[ArmId, Unread]] = defaultdict(dict)
         for gap in self.unread:

@@ -14,6 +14,7 @@ from azremedy import limits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from azremedy.arm import ArmId
     from azremedy.estate import Estate, Protected
     from azremedy.limits import Limit
     from azremedy.resources import Collection, Policy
@@ -24,17 +25,16 @@ SERVICE_GROUP = "azurebackuprg_"
 
 def service_collections(estate: Estate, protected: Protected) -> tuple[Collection, ...]:
     """Return this VM's collections that Azure Backup made and prunes, by name *and* by place."""
-    held = estate.collections_of.get(protected.id, ())
-    return tuple(one for one in held if is_service(one, protected, estate.policies))
+    return estate.service_collections_of.get(protected.id, ())
 
 
-def is_service(held: Collection, protected: Protected, policies: Iterable[Policy]) -> bool:
-    """Whether Azure Backup made this collection of the VM: its own group, a policy's, or the shape of 2018."""
-    name, group = held.id.name.lower(), held.id.group
-    if group is None or not name.startswith(SERVICE_NAME):
+def is_service(held: Collection, vm: ArmId, policies: Iterable[Policy]) -> bool:
+    """Whether Azure Backup made this collection of a VM: its own group, a policy's, or the shape of 2018."""
+    name = held.id.name.lower()
+    if not name.startswith(SERVICE_NAME) or (group := held.id.group) is None:
         return False
     return is_service_group(group.name, policies) or (
-        group == protected.id.group and name == SERVICE_NAME + protected.id.name.lower()
+        group == vm.group and name == SERVICE_NAME + vm.name.lower()
     )
 
 

@@ -18,9 +18,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from azremedy.asking import Inside, asked
 from azremedy.azure import (
     ArmReader,
     ArmWriter,
@@ -38,6 +37,9 @@ from azremedy.resources import Read, Subscription
 from azremedy.scan import Scan, evaluate, needs
 from azremedy.selection import EVERYTHING, Selection
 from azremedy.suppression import Suppression
+
+if TYPE_CHECKING:
+    from azremedy.asking import Inside
 
 WORKERS = 16
 """Requests in flight at once: what ARM's refill rate can use, with room for its latency."""
@@ -94,6 +96,7 @@ class Session:
         selection: Selection = EVERYTHING,
         progress: Progress | None = None,
         listed: Callable[[Estate], object] = lambda _: None,
+        sized: Callable[[int], object] = lambda _: None,
     ) -> Reading:
         """
         Read what these playbooks (default: all that look at nothing inside VMs) need of a subscription, and `more`. See `azremedy.collect.collect`.
@@ -111,6 +114,7 @@ class Session:
             workers=self.workers,
             progress=progress,
             listed=listed,
+            sized=sized,
         )
         return replace(reading, calls={Read.SUBSCRIPTION: asked, **reading.calls}) if asked else reading
 
@@ -127,6 +131,7 @@ class Session:
         whole: bool = False,
         progress: Progress | None = None,
         listed: Callable[[Estate], object] = lambda _: None,
+        sized: Callable[[int], object] = lambda _: None,
         inside: Inside | None = None,
     ) -> tuple[Estate, Scan]:
         """
@@ -149,8 +154,11 @@ class Session:
             selection=EVERYTHING if whole and inside is None else selection,
             progress=progress,
             listed=listed,
+            sized=sized,
         )
         if inside is not None:
+            from azremedy.asking import asked  # noqa: PLC0415 - what writes a journal is loaded when VMs are asked
+
             made = asked(self.reader, made, selection.within(made.estate), inside, progress)
         scan = evaluate(
             made.estate,

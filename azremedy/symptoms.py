@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from azremedy.catalogue import EXTENSION_RESULTS, SYMPTOMS, Symptom
@@ -41,7 +41,13 @@ def of(job: Job) -> Symptom | None:
     """
     numbers = tuple(error.code for error in job.errors if error.code is not None)
     stated = [text for error in job.errors for text in (error.title, error.text)]
-    return innermost(matches(numbers, present(*stated, job.dynamic_text)))
+    return told_by(numbers, present(*stated, job.dynamic_text))
+
+
+@lru_cache(4096)
+def told_by(numbers: tuple[int, ...], texts: tuple[str, ...]) -> Symptom | None:
+    """Return what these say together; the jobs of an outage say all the same."""
+    return innermost(matches(numbers, texts))
 
 
 def stated_by(job: Job, symptom: Symptom | None) -> JobError | None:

@@ -37,7 +37,9 @@ def many(
 
 @contextmanager
 def started(command: Sequence[str]) -> Iterator[dict[str, str]]:
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # Modules are compiled once, as those of an installed package are.
+    installed = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    process = subprocess.Popen(command, env=installed, stdout=subprocess.PIPE, text=True)
     exported: dict[str, str] = {}
     try:
         assert process.stdout is not None  # noqa: S101 - it was asked for one line above
@@ -46,7 +48,7 @@ def started(command: Sequence[str]) -> Iterator[dict[str, str]]:
                 exported[match[1]] = match[2]
             if set(exported) >= NEEDED:
                 break
-        yield {**os.environ, **exported, "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential"}
+        yield {**installed, **exported, "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential"}
     finally:
         process.terminate()
         process.wait()

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PLAYBOOKS = playbook.load()
 
 LAYERS = (
-    {"arm", "ci", "errors", "paging"},
+    {"arm", "ci", "derived", "errors", "paging"},
     {
         "resources",
         "estate",

@@ -44,7 +44,7 @@ def test_an_instance_view() -> None:
     assert (view.agent.code, view.agent.display) == ("ProvisioningState/succeeded", "Ready")
     assert view.agent.time == datetime(2021, 5, 24, 14, 41, 43, tzinfo=UTC)
     assert [handler.type for handler in view.handlers] == ["Microsoft.Azure.Extensions.CustomScript"]
-    assert decode.power_of(view.statuses) == "running"
+    assert decode.power_of(one.code for one in view.statuses) == "running"
     assert decode.vm(answer).extensions[0].name == "script1"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,31 @@ def test_a_file_that_is_none_is_refused_in_a_sentence(tmp_path: Path, text: str,
 def test_a_missing_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(AzremedyError, match="Cannot read"):
         saved.load(tmp_path / "none.json")
+
+
+AT_ONCE = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from azremedy import saved
+sys.setswitchinterval(1e-6)
+text, start = Path(sys.argv[1]).read_bytes(), Barrier(16)
+def load(_):
+    start.wait()
+    return saved.dump(saved.loaded(text, "it"))
+with ThreadPoolExecutor(16) as threads:
+    print(set(threads.map(load, range(16))) == {text})
+"""
+
+
+def test_many_threads_read_estates_at_once(tmp_path: Path) -> None:
+    """In a process of its own: what decodes is made at the first reading, and threads that make it end a process."""
+    path = tmp_path / "estate.json"
+    path.write_bytes(saved.dump(estate(vms=(vm("web1"),))))
+
+    ran = subprocess.run(
+        [sys.executable, "-c", AT_ONCE, str(path)], capture_output=True, text=True, check=False
+    )
+
+    assert (ran.stdout, ran.returncode) == ("True\n", 0)

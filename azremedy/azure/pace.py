@@ -7,6 +7,7 @@ import random
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from threading import Event
 from typing import TYPE_CHECKING, Final, final
 
@@ -71,10 +72,17 @@ class Pace:
 
 def date(headers: Mapping[str, str], name: str = "Date") -> datetime | None:
     """The time in a header, in UTC; None where there is none or no sense in it."""
+    told = headers.get(name)
+    return _moment(told) if told else None
+
+
+@lru_cache(64)
+def _moment(told: str) -> datetime | None:
+    """Return the time that a header tells; all answers of a second tell the same."""
     try:
-        moment = parsedate_to_datetime(headers[name])
+        moment = parsedate_to_datetime(told)
         return None if moment.tzinfo is None else moment.astimezone(UTC)
-    except (KeyError, ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -155,11 +155,14 @@ class SameHost(Policy):
     def __init__(self, endpoint: str) -> None:
         super().__init__()
         self._origin = _origin(endpoint)
+        self._inside = f"{endpoint.rstrip('/')}/"
         self._host = parse_url(endpoint).netloc
 
     def send(self, request: Sent) -> Answered:
         url = request.http_request.url
-        if _origin(url) != self._origin:
+        # What begins with the endpoint and its slash has its authority: only other spellings need to be taken apart.
+        plainly = url.startswith(self._inside) and "\\" not in url
+        if not plainly and _origin(url) != self._origin:
             raise ReadError(
                 f"ARM named {plain(redacted(url), 200)} as the next address, which is not on {self._host}: not followed.",
                 code="ForeignHost",
@@ -188,14 +191,17 @@ class ReadOnly(Policy):
         self._probes = probes
 
     def send(self, request: Sent) -> Answered:
-        method, path = request.http_request.method, (parse_url(request.http_request.url).path or "").lower()
-        reads = method in READS or (method == "POST" and any(one.fullmatch(path) for one in READ_POSTS))
-        probes = (
-            method == "POST" and bool(PROBED.fullmatch(path)) and request.http_request.content in self._probes
-        )
-        if not (reads or probes):
-            raise WriteRefused(f"{method} {plain(path)} was not sent: this run only reads.")
+        if request.http_request.method not in READS:
+            self._check(request.http_request)
         return self.next.send(request)
+
+    def _check(self, request: HttpRequest) -> None:
+        """Raise `WriteRefused` unless it is a POST that only reads, or one of the probes."""
+        path = (parse_url(request.url).path or "").lower()
+        reads = any(one.fullmatch(path) for one in READ_POSTS)
+        probes = bool(PROBED.fullmatch(path)) and request.content in self._probes
+        if request.method != "POST" or not (reads or probes):
+            raise WriteRefused(f"{request.method} {plain(path)} was not sent: this run only reads.")
 
 
 class Throttle(Policy):

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from azremedy import checkpoint, fleet, saved
 from azremedy.arm import ArmId
 from azremedy.checkpoint import Checkpoint
-from azremedy.cli.inside import asking
 from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
@@ -26,6 +25,7 @@ from azremedy.scan import Scan, evaluate, needs
 from azremedy.session import WEEK, Session, connect
 
 if TYPE_CHECKING:
+    from azremedy.asking import Inside
     from azremedy.cli.scan_flags import Flags
 
 Tell = Callable[[Scan], None]
@@ -132,12 +132,19 @@ class Looking:
             suppressions=flags.accepted,
             whole=flags.save_estate is not None,
             progress=reading(subscription.name, self.show),
-            listed=lambda estate: sized(len(estate.vms)),
-            inside=asking(self.session, subscription, now=flags.now) if flags.guest else None,
+            sized=sized,
+            inside=self.inside(subscription),
         )
         if self.done:
             self.done.keep(estate, sum(scan.calls.values()))
         return estate, scan
+
+    def inside(self, subscription: Subscription) -> Inside | None:
+        if not self.flags.guest:
+            return None
+        from azremedy.cli.inside import asking  # noqa: PLC0415 - as in `azremedy.session`
+
+        return asking(self.session, subscription, now=self.flags.now)
 
     def again(self, estate: Estate) -> tuple[Estate, Scan]:
         """Judge what was read before."""

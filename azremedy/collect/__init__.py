@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from azremedy.arm import ArmId, Reader
@@ -43,6 +43,7 @@ def collect(
     workers: int = 16,
     progress: Progress | None = None,
     listed: Callable[[Estate], object] = lambda _: None,
+    sized: Callable[[int], object] = lambda _: None,
 ) -> Reading:
     """
     Read one subscription.
@@ -50,12 +51,12 @@ def collect(
     `reads` are the kinds that the playbooks need; what those rest on (the vaults of items) is read with them. Nothing is
     asked inside VMs.
     `wanted` tells of the estate's VMs which may be read one by one. At most `workers` requests are in flight.
-    `listed` gets the estate as soon as its lists are read.
+    `sized` is told how many VMs there are as soon as their list is read, `listed` gets the estate as soon as all lists are.
     """
     with pool(workers) as requests, pool(workers) as lists:
         sweep = Sweep(reader, requests, lists, progress)
         reads -= {Read.GUEST}
-        found = sweep.everything(subscription, reads, lookback)
+        found = sweep.everything(subscription, reads, lookback, sized)
         estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
         listed(estate)
         looked_at = suspects(estate, wanted(estate), deep=deep)
@@ -68,7 +69,7 @@ def collect(
             estate = read_assignments(sweep, estate, looked_at)
         if Read.POINTS in reads:
             estate = sweep.counted(estate, looked_at, deep=deep)
-    return Reading(replace(estate, unread=tuple(sorted(sweep.unread, key=by_read))), dict(sweep.calls))
+    return Reading(estate.changed(unread=tuple(sorted(sweep.unread, key=by_read))), dict(sweep.calls))
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from typing import Any
 
 from azremedy import addresses, egress, network
@@ -65,7 +64,7 @@ def read_for_cures(
             if (told := asked.result()) is not None
         )
     unread = tuple(sorted({*estate.unread, *sweep.unread}, key=by_read))
-    whole = replace(estate, reads=estate.reads | wanted.keys(), unread=unread, **more)
+    whole = estate.changed(reads=estate.reads | wanted.keys(), unread=unread, **more)
     return Reading(whole, dict(sweep.calls))
 
 

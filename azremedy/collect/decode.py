@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from azremedy.arm import ArmId, Json
 from azremedy.collect.values import arm_id, flag, number, record, records, ref, refs, text, texts, when
 from azremedy.resources import (
@@ -105,19 +107,14 @@ def power_state(body: Json) -> PowerState | None:
     """The power state in an element of the status-only list; None where ARM does not say."""
     id_ = own_id(body)
     view = record(record(body.get("properties")).get("instanceView"))
-    state = power_of(tuple(status(one) for one in records(view.get("statuses"))))
+    state = power_of(text(one.get("code")) or "" for one in records(view.get("statuses")))
     return PowerState(id_, state) if state else None
 
 
-def power_of(statuses: tuple[Status, ...]) -> str | None:
-    return next(
-        (
-            one.code.rpartition("/")[2].lower()
-            for one in statuses
-            if one.code.lower().startswith("powerstate/")
-        ),
-        None,
-    )
+def power_of(codes: Iterable[str]) -> str | None:
+    """The power state among the codes of statuses, in lower case."""
+    found = (code.lower().partition("powerstate/") for code in codes)
+    return next((state for before, _, state in found if state and not before), None)
 
 
 def status(body: dict[str, Json]) -> Status:
@@ -193,7 +190,9 @@ def disk(body: Json) -> Disk:
 
 def key_vaults(in_guest: dict[str, Json], kind: str) -> tuple[ArmId, ...]:
     """The key vaults that the encryption settings of a disk name for secrets or keys, each once."""
-    settings = records(in_guest.get("encryptionSettings")) if in_guest.get("enabled") is True else ()
+    if in_guest.get("enabled") is not True:
+        return ()
+    settings = records(in_guest.get("encryptionSettings"))
     return tuple(dict.fromkeys(refs([record(one.get(kind)).get("sourceVault") for one in settings])))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from azremedy.arm import Reader
 from azremedy.collect import by_read, pool, sources
 from azremedy.collect.sweep import Sweep, merged
@@ -18,4 +16,4 @@ def read_job(reader: Reader, estate: Estate, of: Protected, job: Job) -> Estate:
         detailed = sweep.submit(sources.job_detail(of, job)).result()
     jobs = tuple(merged(one, detailed) if one.id == job.id else one for one in estate.jobs)
     unread = tuple(sorted({*estate.unread, *sweep.unread}, key=by_read))
-    return replace(estate, jobs=jobs, unread=unread)
+    return estate.changed(jobs=jobs, unread=unread)

@@ -120,4 +120,4 @@ def read_assignments(sweep: Sweep, estate: Estate, looked_at: tuple[Protected, .
     }
     told = {id_: future.result() for id_, future in asked.items()}
     whole = (told.get(one.id) or one.plain for one in found)
-    return replace(estate, policy_assignments=tuple(sorted(whole, key=lambda held: held.id)))
+    return estate.changed(policy_assignments=tuple(sorted(whole, key=lambda held: held.id)))

@@ -98,7 +98,7 @@ def read_key_vaults(sweep: Sweep, estate: Estate, looked_at: tuple[Protected, ..
         for vault, future in roles
         for held in (known(sweep, vault, future.result()) if future else None,)
     ]
-    return replace(estate, key_vaults=tuple(sorted(whole, key=lambda vault: vault.id)))
+    return estate.changed(key_vaults=tuple(sorted(whole, key=lambda vault: vault.id)))
 
 
 def known(sweep: Sweep, vault: KeyVault, listed: list[RoleAssignment]) -> tuple[RoleAssignment, ...] | None:

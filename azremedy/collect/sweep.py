@@ -67,29 +67,39 @@ class Sweep:
         self.mutex = Mutex()
 
     def everything(
-        self, subscription: Subscription, reads: frozenset[Read], lookback: timedelta
+        self,
+        subscription: Subscription,
+        reads: frozenset[Read],
+        lookback: timedelta,
+        sized: Callable[[int], object] = lambda _: None,
     ) -> dict[str, Any]:
-        """Read the lists, vaults first, since theirs can start only when they are known."""
+        """Read the lists, vaults first, since theirs can start only when they are known; tell `sized` the number of VMs."""
         asked = reads | ({Read.VAULTS} if reads & PER_VAULT else frozenset())
         running = {
-            source.read: self.lists.submit(self.listed, source)
+            source.read: self.lists.submit(self.held, source)
             for source in sources.of_subscription(subscription.id)
             if source.read in asked
         }
         per_vault = [
-            (source.read, self.lists.submit(self.listed, source))
-            for vault in (running[Read.VAULTS].result() if Read.VAULTS in running else ())
+            (source.read, self.lists.submit(self.held, source))
+            for vault in (running[Read.VAULTS].result().values() if Read.VAULTS in running else ())
             for source in sources.of_vault(vault, self.reader.now, lookback)
             if source.read in asked
         ]
-        found: dict[str, list[Any]] = {field: [] for field in FIELDS.values()}
+        if Read.VMS in running:
+            sized(len(running[Read.VMS].result()))
+        found: dict[str, dict[str, Any]] = {field: {} for field in FIELDS.values()}
         for read, future in (*running.items(), *per_vault):
-            found[FIELDS[read]] += future.result()
-        return {field: tuple(sorted(values, key=by_id)) for field, values in found.items()}
+            found[FIELDS[read]].update(future.result())
+        return {field: tuple(values[id_] for id_ in sorted(values)) for field, values in found.items()}
 
     def listed(self, source: Source) -> list[Any]:
+        """Return what one list holds, in the order it came (see `held`)."""
+        return list(self.held(source).values())
+
+    def held(self, source: Source) -> dict[str, Any]:
         """
-        Return what one list holds, each resource once, even where it moved from one page to the next meanwhile.
+        Return what one list holds by id, each resource once, even where it moved from one page to the next meanwhile.
 
         Where the list breaks off, what came before stays and the gap is noted.
         """
@@ -97,10 +107,11 @@ class Sweep:
         try:
             for page in self.pages(source):
                 for element in page:
-                    held.update((by_id(resource), resource) for resource in self.decoded(source, element))
+                    for resource in self.decoded(source, element):
+                        held[by_id(resource)] = resource
         except ReadError as error:
             self.gap(source.read, source.scope, error)
-        return list(held.values())
+        return held
 
     def decoded(self, source: Source, element: Json) -> Iterable[Any]:
         try:
@@ -112,11 +123,8 @@ class Sweep:
     def pages(self, source: Source) -> Iterator[list[Json]]:
         """Yield the pages of a list, the next one already under way while one is decoded."""
         asked, seen, idle = {source.address}, set[str](), 0
-        waiting: Future[Json] | None = self.requests.submit(
-            self.get, source.read, source.address, source.query
-        )
-        while waiting:
-            body = waiting.result()
+        body = self.get(source.read, source.address, source.query)
+        while True:
             values, link = body.get("value"), body.get("nextLink")
             if not isinstance(values, list):
                 raise ReadError("the answer is no list: it has no 'value'", status=200, code="NotAList")
@@ -130,6 +138,9 @@ class Sweep:
                 raise ReadError("the list goes on and brings nothing new", status=200, code="NextLinkLoop")
             waiting = self.requests.submit(self.get, source.read, link) if link else None
             yield values
+            if waiting is None:
+                return
+            body = waiting.result()
 
     def closer(self, estate: Estate, looked_at: tuple[Protected, ...]) -> Estate:
         """Read the instance view and the newest failed job of each suspect."""
@@ -146,8 +157,7 @@ class Sweep:
         read_views = tuple(sorted(answers(views), key=by_id))
         read_jobs = {job.id: job for job in answers(details)}
         return self.powered(
-            replace(
-                estate,
+            estate.changed(
                 views=read_views,
                 jobs=tuple(merged(job, read_jobs.get(job.id)) for job in estate.jobs),
             ),
@@ -163,7 +173,7 @@ class Sweep:
             if one.vm is None or one.power is not None:
                 continue
             view = estate.view.get(one.id)
-            if view and (state := decode.power_of(view.statuses)):
+            if view and (state := decode.power_of(one.code for one in view.statuses)):
                 told.append(PowerState(one.id, state))
             else:
                 self.gap(
@@ -172,7 +182,7 @@ class Sweep:
                     ReadError("ARM reports no power state", status=200, code="NoPowerState"),
                 )
         return (
-            replace(estate, power_states=tuple(sorted((*estate.power_states, *told), key=by_id)))
+            estate.changed(power_states=tuple(sorted((*estate.power_states, *told), key=by_id)))
             if told
             else estate
         )
@@ -182,7 +192,7 @@ class Sweep:
         counts = [
             self.submit(sources.restore_points(held)) for held in uncounted(estate, looked_at, deep=deep)
         ]
-        return replace(estate, restore_points=tuple(sorted(answers(counts), key=by_id)))
+        return estate.changed(restore_points=tuple(sorted(answers(counts), key=by_id)))
 
     def running(self, estate: Estate, looked_at: tuple[Protected, ...], *, deep: bool) -> Estate:
         """Ask the vaults in which a backup of a suspect may be running, and of old ones what they do."""
@@ -199,7 +209,7 @@ class Sweep:
             replace(held, jobs=tuple(replace(job, tasks=tasks.get(job.id, ())) for job in held.jobs))
             for held in found
         )
-        return replace(estate, running_jobs=tuple(sorted(told, key=lambda held: held.vault)))
+        return estate.changed(running_jobs=tuple(sorted(told, key=lambda held: held.vault)))
 
     def submit(self, single: Single) -> Future[Any]:
         """Start one single read; its future holds the decoded resource, or None where there is a gap."""

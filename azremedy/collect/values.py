@@ -80,7 +80,7 @@ def ref(value: Json) -> ArmId | None:
 
 
 def refs(value: Json) -> tuple[ArmId, ...]:
-    return tuple(id_ for one in records(value) if (id_ := ref(one)))
+    return tuple([id_ for one in records(value) if (id_ := ref(one))]) if value else ()
 
 
 def arm_id(value: Json) -> ArmId | None:
