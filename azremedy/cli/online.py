@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,11 @@ from azremedy.checkpoint import Checkpoint
 from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
-from azremedy.errors import AzremedyError, Incomplete, ReadError
+from azremedy.cli.subscriptions import resolved, unread
+from azremedy.errors import AzremedyError, Incomplete
 from azremedy.estate import Estate
 from azremedy.playbook import Playbook, judging, load, outside
-from azremedy.resources import Read, Subscription, Unread
+from azremedy.resources import Subscription, Unread
 from azremedy.scan import Scan, evaluate, needs
 from azremedy.session import WEEK, Session, connect
 
@@ -179,36 +179,6 @@ def kept(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Iterator[Ch
         yield done
 
 
-def resolved(session: Session, named: Sequence[str]) -> tuple[list[Subscription], list[Unread]]:
-    """Return the subscriptions asked for, each once, and those that ARM does not show; the only one's error is raised."""
-    named = [one for name in named for one in listed(name)]
-    if len(named) < 2:
-        return list(session.subscriptions(named)), []
-    found: dict[ArmId, Subscription] = {}
-    failed: list[Unread] = []
-    for name in named:
-        try:
-            found.update((one.id, one) for one in session.subscriptions([name]))
-        except Incomplete as error:
-            failed.append(unread(ArmId(f"/subscriptions/{name.rpartition('/')[2]}"), error))
-    return list(found.values()), failed
-
-
-def listed(name: str) -> Sequence[str]:
-    """Return the names in a file that is given as `@FILE`, one a line; any other name is itself."""
-    if not name.startswith("@"):
-        return [name]
-    try:
-        text = Path(name[1:]).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise AzremedyError(f"Cannot read the subscriptions in {name[1:]}: {reason}.") from error
-    found = [line.partition("#")[0].strip() for line in text.splitlines()]
-    if not any(found):
-        raise AzremedyError(f"{name[1:]} names no subscription: write one id or name a line.")
-    return [one for one in found if one]
-
-
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Keep Python from looking for cycles: an estate has none, lives to the end, and the search costs a tenth."""
@@ -217,9 +187,3 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-def unread(subscription: ArmId, error: Incomplete) -> Unread:
-    """Return the gap that a whole subscription is."""
-    status, code = (error.status, error.code) if isinstance(error, ReadError) else (None, None)
-    return Unread(Read.SUBSCRIPTION, subscription, str(error), status, code)
