@@ -25,6 +25,7 @@ from azremedy.azure import (
     ArmWriter,
     ClientSecret,
     find_cloud,
+    management_groups,
     open_reader,
     open_writer,
     subscriptions,
@@ -33,7 +34,7 @@ from azremedy.collect import Progress, Reading, collect
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
 from azremedy.playbook import Playbook, load, outside
-from azremedy.resources import Read, Subscription
+from azremedy.resources import Read, Subscription, Unread
 from azremedy.scan import Scan, evaluate, needs
 from azremedy.selection import EVERYTHING, Selection
 from azremedy.suppression import Suppression
@@ -82,6 +83,13 @@ class Session:
             )
         before = self.reader.sent
         found = subscriptions.find(self.reader, named or [self.default or ""])
+        self.asked += self.reader.sent - before
+        return found
+
+    def under(self, groups: Sequence[str]) -> tuple[tuple[Subscription, ...], tuple[Unread, ...]]:
+        """Return the subscriptions under these management groups, and what of them ARM hides (see `management_groups`)."""
+        before = self.reader.sent
+        found = management_groups.under(self.reader, groups)
         self.asked += self.reader.sent - before
         return found
 

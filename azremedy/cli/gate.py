@@ -30,7 +30,7 @@ from azremedy.errors import AzremedyError, Exit, Incomplete
 from azremedy.playbook import Severity
 
 SHARED = (
-    "subscription", "cloud", "tenant", "resource_group", "vm", "vault", "policy", "playbook", "deep", "lookback", "in_flight",
+    "subscription", "management_group", "cloud", "tenant", "resource_group", "vm", "vault", "policy", "playbook", "deep", "lookback", "in_flight",
     "allow_partial", "output", "report", "query", "save_estate", "estate", "suppressions", "show_suppressed",
     "baseline", "annotate", "mask", "quiet", "verbose", "color", "debug",
 )  # fmt: skip

@@ -60,7 +60,7 @@ def online(
         ) as session,
         kept(flags, playbooks) as done,
     ):
-        found, failed = resolved(session, flags.subscription)
+        found, failed = resolved(session, flags.subscription, flags.management_group)
         if flags.save_estate and len(found) + len(failed) > 1:
             raise AzremedyError(f"--save-estate keeps one subscription, and {len(found)} were asked for.")
         several = len(found) > 1

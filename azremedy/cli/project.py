@@ -107,6 +107,7 @@ JUDGING = ("scan", "gate")
 
 NARROWING = {
     "subscription": "what is left out is not found",
+    "management-group": "what is left out is not found",
     "resource-group": "what is left out is not found",
     "vm": "what is left out is not found",
 }

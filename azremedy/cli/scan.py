@@ -71,6 +71,12 @@ class Result:
     multiple=True,
     help="Name or id, '*' for all, @FILE for those in a file, one a line; may be repeated.",
 )
+@option(
+    "--management-group",
+    multiple=True,
+    metavar="ID",
+    help="Every subscription under this management group, by id or name; may be repeated, and beside -s.",
+)
 @option("--cloud", help="public, usgov, china, sandbox, or an address.  [default: public]")
 @option("--tenant", help="The tenant to sign in to.")
 @option("--resource-group", "-g", multiple=True, help="Only VMs of this group; may be repeated.")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NEVER = "never"
 ONLINE = (
-    "subscription", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate", "guest",
+    "subscription", "management_group", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate", "guest",
 )  # fmt: skip
 """Flags that say how to read, and mean nothing where a file is read."""
 
@@ -64,6 +64,7 @@ class Flags:
     guest: bool = False
     """Whether to ask inside the VMs selected."""
     now: bool = False
+    management_group: tuple[str, ...] = ()
     write_baseline: Path | None = None
     checkpoint: Path | None = None
     before_backup: timedelta | None = None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from azremedy.arm import ArmId
+from azremedy.azure.management_groups import ROOT
 from azremedy.errors import AzremedyError, Incomplete, ReadError
 from azremedy.resources import Read, Subscription, Unread
 
@@ -14,19 +15,37 @@ if TYPE_CHECKING:
     from azremedy.session import Session
 
 
-def resolved(session: Session, named: Sequence[str]) -> tuple[list[Subscription], list[Unread]]:
-    """Return the subscriptions asked for, each once, and those that ARM does not show; the only one's error is raised."""
-    named = [one for name in named for one in listed(name)]
-    if len(named) < 2:
-        return list(session.subscriptions(named)), []
+def resolved(
+    session: Session, named: Sequence[str], groups: Sequence[str] = ()
+) -> tuple[list[Subscription], list[Unread]]:
+    """
+    Return the subscriptions asked for by name and by management group, each once, and what ARM does not show of them.
+
+    Where only one thing is asked for, its error is raised.
+    """
+    asked = [one for name in named for one in listed(name)]
+    if len(asked) + len(groups) < 2 and not groups:
+        return list(session.subscriptions(asked)), []
     found: dict[ArmId, Subscription] = {}
-    failed: list[Unread] = []
-    for name in named:
+    failed: dict[ArmId, Unread] = {}
+    for group in groups:
+        try:
+            members, hidden = session.under([group])
+        except Incomplete as error:
+            if len(asked) + len(groups) == 1:
+                raise
+            id_ = ArmId(f"{ROOT}/{group.rpartition('/')[2]}")
+            failed[id_] = unread(id_, error, Read.MANAGEMENT_GROUPS)
+            continue
+        found.update((one.id, one) for one in members)
+        failed.update((one.scope, one) for one in hidden)
+    for name in asked:
         try:
             found.update((one.id, one) for one in session.subscriptions([name]))
         except Incomplete as error:
-            failed.append(unread(ArmId(f"/subscriptions/{name.rpartition('/')[2]}"), error))
-    return list(found.values()), failed
+            id_ = ArmId(f"/subscriptions/{name.rpartition('/')[2]}")
+            failed[id_] = unread(id_, error)
+    return list(found.values()), list(failed.values())
 
 
 def listed(name: str) -> Sequence[str]:
@@ -44,7 +63,7 @@ def listed(name: str) -> Sequence[str]:
     return [one for one in found if one]
 
 
-def unread(subscription: ArmId, error: Incomplete) -> Unread:
-    """Return the gap that a whole subscription is."""
+def unread(scope: ArmId, error: Incomplete, read: Read = Read.SUBSCRIPTION) -> Unread:
+    """Return the gap that a whole subscription, or all that a management group holds, is."""
     status, code = (error.status, error.code) if isinstance(error, ReadError) else (None, None)
-    return Unread(Read.SUBSCRIPTION, subscription, str(error), status, code)
+    return Unread(read, scope, str(error), status, code)

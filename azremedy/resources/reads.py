@@ -14,6 +14,7 @@ class Read(StrEnum):
     """What is asked of ARM, each kind with its own requests."""
 
     SUBSCRIPTION = "subscription"
+    MANAGEMENT_GROUPS = "management groups"
     VMS = "virtual machines"
     POWER = "virtual machine status"
     NICS = "network interfaces"
@@ -49,6 +50,7 @@ PER_VAULT: Final = frozenset({Read.ITEMS, Read.JOBS, Read.RUNNING_JOBS, Read.POL
 VAULT: Final = "Microsoft.RecoveryServices/Vaults"
 RIGHTS: Final[Mapping[Read, str]] = {
     Read.SUBSCRIPTION: "Microsoft.Resources/subscriptions/read",
+    Read.MANAGEMENT_GROUPS: "Microsoft.Management/managementGroups/descendants/read",
     Read.VMS: "Microsoft.Compute/virtualMachines/read",
     Read.POWER: "Microsoft.Compute/virtualMachines/read",
     Read.NICS: "Microsoft.Network/networkInterfaces/read",

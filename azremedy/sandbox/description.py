@@ -27,10 +27,13 @@ Role = Literal[
 
 
 class Subscription(Part, frozen=True):
+    """`management_groups` are those it lies in, by display name, outermost first; without any it lies in the tenant's."""
+
     name: Name = "demo"
     id: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")] = (
         "5a6db0c5-0000-4000-8000-000000000001"
     )
+    management_groups: tuple[Name, ...] = ()
 
 
 class Assignment(Part, frozen=True):

@@ -39,8 +39,19 @@ STAGES: Final = ("prd", "prd", "prd", "stg", "dev")
 
 
 def fleet(subscriptions: int, vms: int, seed: int) -> Sequence[Mapping[str, Any]]:
-    """Return the descriptions of many subscriptions of `vms` VMs each."""
-    return [generate(vms, seed + nth, nth) for nth in range(subscriptions)]
+    """
+    Return the descriptions of many subscriptions of `vms` VMs each.
+
+    They lie in the management group Fleet: every tenth, from the first on, in Canary in it, the others in Production.
+    """
+    made = [generate(vms, seed + nth, nth) for nth in range(subscriptions)]
+    if subscriptions == 1:
+        return made
+    return [{**one, "subscription": {**one["subscription"], **placed(nth)}} for nth, one in enumerate(made)]
+
+
+def placed(nth: int) -> Mapping[str, Any]:
+    return {"management_groups": ("Fleet", "Production" if nth % 10 else "Canary")}
 
 
 def generate(vms: int, seed: int, nth: int = 0) -> Mapping[str, Any]:

@@ -130,6 +130,7 @@ ROLES: Final[Mapping[str, Definition]] = {
 SPELLING: Final = {
     "recoveryservices": "RecoveryServices",
     "keyvault": "KeyVault",
+    "managementgroups": "managementGroups",
     "roleassignments": "roleAssignments",
     "policyassignments": "policyAssignments",
     "policydefinitions": "policyDefinitions",

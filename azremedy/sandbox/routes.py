@@ -18,6 +18,7 @@ from azremedy.sandbox import (
     copies,
     filters,
     governance,
+    hierarchy,
     locks,
     machines,
     operations,
@@ -86,6 +87,9 @@ NESTED: Final = {
 def answer(arm: Arm, call: Call) -> Answer:
     """Return what ARM answers, or raise `ArmError`."""
     segments = call.key.strip("/").split("/")
+    if call.key.startswith(hierarchy.ROOT.lower()):
+        only_get(call)
+        return hierarchy.answer(arm, call)
     if segments[0] != "subscriptions" or "\0" in call.path:
         raise ArmError(404, "InvalidResourceType", f"The path '{call.path}' is not one that ARM knows.")
     if segments == ["subscriptions"]:

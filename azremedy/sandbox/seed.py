@@ -14,6 +14,7 @@ from azremedy.sandbox import (
     compute,
     copies,
     governance,
+    hierarchy,
     keys,
     machines,
     network,
@@ -169,6 +170,8 @@ def known_scopes(ground: Ground, made: Mapping[str, Json]) -> Mapping[str, str]:
     scopes |= {id_.lower(): id_ for id_ in made}
     for vm in ground.estate.vms:
         scopes[f"{vm.group}/{vm.name}".lower()] = ground.vm(vm)
+    path = ground.estate.subscription.management_groups
+    scopes |= {name.lower(): hierarchy.group_id([name]) for name in path}
     scopes |= {name.lower(): f"{ground.root}/resourceGroups/{name}" for name in group_names(made)}
     return {**scopes, "subscription": ground.root}
 

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,7 +15,7 @@ import msgspec
 import platformdirs
 
 from azremedy.errors import AzremedyError
-from azremedy.sandbox import reading, seed
+from azremedy.sandbox import hierarchy, reading, seed
 from azremedy.sandbox.identity import Entra, Principal
 from azremedy.sandbox.server import Sandbox
 from azremedy.sandbox.store import FILE, LOCK, Store, alone
@@ -111,7 +112,10 @@ def seeded(store: Store, folder: Path, estate: Described | None) -> None:
         (whole, where, seed.resources(whole, where)) for whole, (where, _) in zip(wholes, named, strict=True)
     ]
     store.seed(
-        (resource for _, _, resources in made for resource in resources.items()),
+        chain(
+            hierarchy.resources(wholes).items(),
+            (resource for _, _, resources in made for resource in resources.items()),
+        ),
         {
             "faults": [fault for whole in wholes for fault in msgspec.to_builtins(whole.faults)],
             "lock_lag": msgspec.to_builtins(wholes[0].lock_lag),
