@@ -7,7 +7,6 @@ and flushed to disk, as each subscription is done; what was torn off at the end 
 
 from __future__ import annotations
 
-import gzip
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,12 +89,11 @@ class Checkpoint:
             self._file.seek(begins)
             packed = self._file.read(found.bytes)
             self._file.seek(0, os.SEEK_END)
-        return saved.loaded(gzip.decompress(packed), self._file.name)
+        return saved.unpack(packed, self._file.name)
 
-    def keep(self, estate: Estate, calls: int) -> None:
-        """Append what was read of a subscription."""
-        packed = gzip.compress(saved.dump(estate), compresslevel=1)
-        done = Done(estate.subscription.id.key, datetime.now(UTC), calls, len(packed))
+    def keep(self, subscription: ArmId, packed: bytes, calls: int) -> None:
+        """Append what was read of a subscription, as `azremedy.saved.pack` packs it."""
+        done = Done(subscription.key, datetime.now(UTC), calls, len(packed))
         with self._lock:
             self._write(msgspec.json.encode(done) + b"\n" + packed)
 

@@ -111,7 +111,6 @@ class Session:
 
         The first reading counts the requests that found the subscriptions with its own.
         """
-        asked, self.asked = self.asked, 0
         reading = collect(
             self.reader,
             subscription,
@@ -124,7 +123,12 @@ class Session:
             listed=listed,
             sized=sized,
         )
-        return replace(reading, calls={Read.SUBSCRIPTION: asked, **reading.calls}) if asked else reading
+        return replace(reading, calls=self.charged(reading.calls))
+
+    def charged(self, calls: Mapping[Read, int]) -> Mapping[Read, int]:
+        """Return requests with those that found the subscriptions, unless another reading was charged with them."""
+        asked, self.asked = self.asked, 0
+        return {Read.SUBSCRIPTION: asked, **calls} if asked else calls
 
     def examine(
         self,
@@ -152,7 +156,7 @@ class Session:
         """
         every = outside() if inside is None else tuple(load().values())
         chosen = every if playbooks is None else playbooks
-        started, began = self.reader.now, monotonic()
+        began = monotonic()
         made = self.read(
             subscription,
             playbooks=chosen,
@@ -168,6 +172,7 @@ class Session:
             from azremedy.asking import asked  # noqa: PLC0415 - what writes a journal is loaded when VMs are asked
 
             made = asked(self.reader, made, selection.within(made.estate), inside, progress)
+        finished = self.reader.now
         scan = evaluate(
             made.estate,
             chosen,
@@ -175,8 +180,8 @@ class Session:
             suppressions=suppressions,
             whole=playbooks is None,
             calls=made.calls,
-            started=started,
-            finished=started + timedelta(seconds=monotonic() - began),
+            started=finished - timedelta(seconds=monotonic() - began),
+            finished=finished,
         )
         return made.estate, scan
 

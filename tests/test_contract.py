@@ -61,6 +61,8 @@ LAYERS = (
         "session",
         "fleet",
         "checkpoint",
+        "question",
+        "cluster",
         "asking",
         "checking",
         "logs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,10 @@ from azremedy.cli.seen import Seen
 from azremedy.cli.subscriptions import resolved, unread
 from azremedy.errors import AzremedyError, Incomplete
 from azremedy.estate import Estate
-from azremedy.playbook import Playbook, judging, load, outside
+from azremedy.playbook import Playbook, load, outside
+from azremedy.question import Question
 from azremedy.resources import Subscription, Unread
-from azremedy.scan import Scan, evaluate, needs
+from azremedy.scan import Scan, needs
 from azremedy.session import WEEK, Session, connect
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def online(
         several = len(found) > 1
         looking = Looking(session, flags, playbooks, silent if several else show, done)
         count = counting(len(found), show) if several else silent
-        for subscription, result in fleet.each(found, looking.at):
+        for subscription, result in looking.each(found):
             count()
             if isinstance(result, Incomplete):
                 if len(found) + len(failed) == 1:
@@ -89,7 +90,7 @@ def online(
 
 @dataclass(slots=True)
 class Looking:
-    """What it takes to read and judge one subscription, from any thread."""
+    """What it takes to read and judge one subscription, from any thread, or to have it done elsewhere."""
 
     session: Session
     flags: Flags
@@ -100,14 +101,89 @@ class Looking:
     lock: Lock = field(default_factory=Lock)
     """Held while something is learned that all subscriptions share."""
 
+    @property
+    def question(self) -> Question:
+        flags = self.flags
+        return Question(
+            playbooks=None if self.playbooks is None else tuple(self.playbooks),
+            lookback=flags.lookback or WEEK,
+            deep=flags.deep,
+            selection=flags.selection,
+            suppressions=flags.accepted,
+            whole=flags.save_estate is not None,
+        )
+
+    def each(self, found: Sequence[Subscription]) -> Iterator[tuple[Subscription, Scan | Incomplete]]:
+        """Yield each subscription with its scan as soon as there is one, or with what kept it from being read."""
+        return fleet.each(found, self.at) if self.flags.scheduler is None else self.afar(found)
+
     def at(self, subscription: Subscription, sized: fleet.Sized) -> Scan:
         """Read one subscription, or take what a checkpoint has of it, and judge it."""
+        return self.before(subscription) or self.fresh(subscription, sized)
+
+    def afar(self, found: Sequence[Subscription]) -> Iterator[tuple[Subscription, Scan | Incomplete]]:
+        """Have the workers of a cluster do it."""
+        from azremedy import cluster  # noqa: PLC0415 - an extra that only this flag needs
+
+        flags, left = self.flags, list[Subscription]()
+        for one in found:
+            if scan := self.before(one):
+                yield one, scan
+            else:
+                left.append(one)
+        deadline = flags.deadline.total_seconds() if flags.deadline else None
+        order = cluster.Order(
+            self.question, self.session.cloud, flags.tenant, flags.in_flight, deadline, estates=self.learns
+        )
+        for one, answer in cluster.each(str(flags.scheduler), order, left, debug=flags.debug):
+            if isinstance(answer, Incomplete):
+                yield one, answer
+                continue
+            scan = replace(answer.scan, calls=self.session.charged(answer.scan.calls))
+            if self.done and answer.estate:
+                self.done.keep(one.id, answer.estate, sum(scan.calls.values()))
+            estate = saved.unpack(answer.estate, "What a worker read") if answer.estate else None
+            yield one, self.learned(scan, estate)
+
+    @property
+    def learns(self) -> bool:
+        """Whether what was read is needed here, beside what is said of it."""
         flags = self.flags
-        if flags.mask:
+        names = flags.vm or flags.resource_group or flags.vault or flags.policy
+        return bool(flags.mask or names or flags.save_estate or flags.change or self.done)
+
+    def before(self, subscription: Subscription) -> Scan | None:
+        """Judge what a checkpoint has of a subscription, if it has it."""
+        if self.flags.mask:
             with self.lock:
-                flags.mask.about(subscription)
-        before = self.done and self.done.estate(subscription.id, datetime.now(UTC))
-        estate, scan = self.again(before) if before else self.fresh(subscription, sized)
+                self.flags.mask.about(subscription)
+        estate = self.done and self.done.estate(subscription.id, datetime.now(UTC))
+        return self.learned(self.question.judge(estate), estate) if estate else None
+
+    def fresh(self, subscription: Subscription, sized: fleet.Sized) -> Scan:
+        estate, scan = self.question.ask(
+            self.session,
+            subscription,
+            progress=reading(subscription.name, self.show),
+            sized=sized,
+            inside=self.inside(subscription),
+        )
+        if self.done:
+            self.done.keep(subscription.id, saved.pack(estate), sum(scan.calls.values()))
+        return self.learned(scan, estate)
+
+    def inside(self, subscription: Subscription) -> Inside | None:
+        if not self.flags.guest:
+            return None
+        from azremedy.cli.inside import asking  # noqa: PLC0415 - what writes a journal is loaded when VMs are asked
+
+        return asking(self.session, subscription, now=self.flags.now)
+
+    def learned(self, scan: Scan, estate: Estate | None) -> Scan:
+        """Take in what was read, where that is needed, and return what is said of it."""
+        flags = self.flags
+        if estate is None:
+            return scan
         with self.lock:
             if flags.mask:
                 flags.mask.learn(estate)
@@ -120,40 +196,6 @@ class Looking:
         from azremedy.cli.changing import changed  # noqa: PLC0415 - only a gate judges a change
 
         return changed(scan, estate, flags.change, self.playbooks)
-
-    def fresh(self, subscription: Subscription, sized: fleet.Sized) -> tuple[Estate, Scan]:
-        flags = self.flags
-        estate, scan = self.session.examine(
-            subscription,
-            playbooks=self.playbooks,
-            lookback=flags.lookback or WEEK,
-            deep=flags.deep,
-            selection=flags.selection,
-            suppressions=flags.accepted,
-            whole=flags.save_estate is not None,
-            progress=reading(subscription.name, self.show),
-            sized=sized,
-            inside=self.inside(subscription),
-        )
-        if self.done:
-            self.done.keep(estate, sum(scan.calls.values()))
-        return estate, scan
-
-    def inside(self, subscription: Subscription) -> Inside | None:
-        if not self.flags.guest:
-            return None
-        from azremedy.cli.inside import asking  # noqa: PLC0415 - as in `azremedy.session`
-
-        return asking(self.session, subscription, now=self.flags.now)
-
-    def again(self, estate: Estate) -> tuple[Estate, Scan]:
-        """Judge what was read before."""
-        known = judging(estate.reads) if self.playbooks is None else self.playbooks
-        scan = evaluate(
-            estate, known, selection=self.flags.selection, suppressions=self.flags.accepted,
-            whole=self.playbooks is None,
-        )  # fmt: skip
-        return estate, scan
 
 
 @contextmanager

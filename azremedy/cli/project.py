@@ -87,6 +87,7 @@ ORDERED = {
 REFUSED = {
     "cloud": "it says where the token is sent",
     "tenant": "it says whom to sign in to",
+    "scheduler": "it says whose machines read, and what they send back is taken for true",
     "journal": "it is what puts locks back, and stays where the user keeps it",
     "estate": "a file would be judged in place of Azure",
     "change": "a change would be judged in place of what is there",

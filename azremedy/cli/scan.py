@@ -29,7 +29,7 @@ from azremedy.cli.options import (
 )
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
-from azremedy.cli.scan_flags import NEVER, Flags, told
+from azremedy.cli.scan_flags import NEVER, Flags, scheduler, told
 from azremedy.cli.veil import mask
 from azremedy.errors import Exit
 from azremedy.playbook import Playbook, Severity, load
@@ -109,13 +109,19 @@ class Result:
     type=click.IntRange(1, 64),
     default=16,
     show_default=True,
-    help="Requests to ARM at once.",
+    help="Requests to ARM at once; with --scheduler those of each worker.",
 )
 @option(
     "--checkpoint",
     type=target,
     metavar="FILE",
     help="Keep what is read of each subscription here until all is, and go on from there after an interruption.",
+)
+@option(
+    "--scheduler",
+    type=scheduler,
+    metavar="ADDRESS",
+    help="Have the workers of a Dask cluster read: tcp://HOST:PORT, or tls://HOST:PORT.",
 )
 @option(
     "--fail-on",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 NEVER = "never"
 ONLINE = (
-    "subscription", "management_group", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate", "guest",
+    "subscription", "management_group", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate",
+    "guest", "scheduler",
 )  # fmt: skip
 """Flags that say how to read, and mean nothing where a file is read."""
 
@@ -67,6 +69,8 @@ class Flags:
     management_group: tuple[str, ...] = ()
     write_baseline: Path | None = None
     checkpoint: Path | None = None
+    scheduler: str | None = None
+    """The address of a Dask scheduler whose workers read."""
     before_backup: timedelta | None = None
     accepted: tuple[Suppression, ...] = ()
     """What stands in the file of suppressions."""
@@ -84,6 +88,13 @@ class Flags:
         return Selection.of(self.vm, self.resource_group, self.vault, self.policy, self.before_backup)
 
 
+def scheduler(written: str) -> str:
+    """Return the address of a Dask scheduler, refusing now what is none."""
+    if not re.fullmatch(r"(tcp|tls)://[^\s/@]+:[0-9]{1,5}", written):
+        raise click.BadParameter(f"{written!r} is not of the form tcp://HOST:PORT or tls://HOST:PORT.")
+    return written
+
+
 def told(ctx: click.Context, given: Mapping[str, Any]) -> Flags:
     """Return what was asked for. Raises `AzremedyError` where it makes no sense."""
     flags = Flags(**given, debug=ctx.obj["debug"])
@@ -98,6 +109,7 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     """Refuse flags that mean nothing beside `--estate`; an environment made for other scans is no mistake."""
     refuse_unmasked(flags)
     refuse_unasked(flags)
+    refuse_afar(flags)
     if flags.estate is None:
         return
     for name in ONLINE:
@@ -111,6 +123,21 @@ def refuse_unmasked(flags: Flags) -> None:
     """Refuse, beside `--mask`, what keeps or logs names as they are."""
     given = {"debug": flags.debug, "save-estate": flags.save_estate, "guest": flags.guest}
     refuse_beside(flags.mask, given)
+
+
+def refuse_afar(flags: Flags) -> None:
+    """Refuse, beside `--scheduler`, what only this machine can do."""
+    if flags.scheduler is None or flags.estate is not None:
+        return
+    if flags.guest:
+        raise AzremedyError(
+            "--guest keeps its journal on the machine that asks, and --scheduler has others ask: give one of them."
+        )
+    if flags.cloud == "sandbox":
+        raise AzremedyError(
+            "--cloud sandbox is in reach of this machine only, and --scheduler has others read: "
+            "start 'azremedy sandbox', and give its address as --cloud."
+        )
 
 
 def refuse_unasked(flags: Flags) -> None:
