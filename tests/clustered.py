@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,11 +21,12 @@ PATIENCE = 60.0
 class Cluster:
     """A scheduler, and the workers that joined it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, protocol: str, environ: Mapping[str, str]) -> None:
+        self.folder, self.protocol = folder, protocol
         self.workers: list[subprocess.Popen[bytes]] = []
         file = folder / "scheduler.json"
-        self.scheduler = self._start("scheduler", [*BOUND, "--port", "0", "--scheduler-file", str(file)], {})
+        arguments = [*BOUND, "--protocol", protocol, "--port", "0", "--scheduler-file", str(file)]
+        self.scheduler = self._start("scheduler", arguments, environ)
         until(lambda: file.exists() and file.read_text("utf-8").endswith("}"))
         self.address = str(json.loads(file.read_text("utf-8"))["address"])
 
@@ -34,7 +35,7 @@ class Cluster:
     ) -> subprocess.Popen[bytes]:
         """Start a worker with this environment, and return it once it has joined."""
         arguments = [
-            self.address, *BOUND, "--no-nanny", "--nthreads", str(threads), "--local-directory", str(self.folder),
+            self.address, *BOUND, "--protocol", self.protocol, "--no-nanny", "--nthreads", str(threads), "--local-directory", str(self.folder),
         ]  # fmt: skip
         log = self.folder / f"worker-{len(self.workers)}"
         worker = self._start("worker", arguments, environ, python)
@@ -67,19 +68,18 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    """Run a scheduler; workers are joined to it."""
+def cluster(folder: Path, *, protocol: str = "tcp", **environ: str) -> Iterator[Cluster]:
+    """Run a scheduler with these variables; workers are joined to it."""
     folder.mkdir(exist_ok=True)
-    made = Cluster(folder)
+    made = Cluster(folder, protocol, environ)
     try:
         yield made
     finally:
         made.close()
 
 
-def until(there: object) -> None:
+def until(there: Callable[[], object]) -> None:
     """Wait for something to be so."""
-    assert callable(there)
     end = time.monotonic() + PATIENCE
     while not there():
         assert time.monotonic() < end

@@ -8,11 +8,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeAlias
 
 import dask.config
 from dask.utils import parse_timedelta
 from distributed import CancelledError, Client, KilledWorker, as_completed
+from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
 from azremedy.cluster.worker import Answer, Order, Seat, read
@@ -22,8 +23,14 @@ from azremedy.resources import Subscription
 NAME = "azremedy"
 """What a client is called at the scheduler; its id holds it, and names the run."""
 
+Joined: TypeAlias = Any
+"""A `distributed.Client`. Its methods are annotated for the way in which they are awaited, too, so as nothing."""
+
 PACKAGES = ("azremedy", "distributed")
 """What must be of one version on every machine: what travels is made of both."""
+
+LOST = "WorkersLost"
+"""The code of a gap: every worker that read this was lost while it did."""
 
 PAUSE, LOOK, GRACE = 0.02, 2.0, 5.0
 """Seconds between two looks for answers, two looks for workers, and from the deadline to the end of waiting."""
@@ -51,18 +58,15 @@ def patience() -> float:
 
 
 @contextmanager
-def joined(address: str, *, debug: bool) -> Iterator[Client]:
+def joined(address: str, *, debug: bool) -> Iterator[Joined]:
     """Yield a client of the scheduler at an address, with at least one worker that runs what this machine runs."""
     if not debug:
         hush()
+    security = trusted(address)
     try:
-        client = Client(address, timeout=patience(), set_as_default=False, name=NAME)
+        client = Client(address, security=security, timeout=patience(), set_as_default=False, name=NAME)
     except OSError as error:
         raise Incomplete(f"No Dask scheduler answers at {address}: {first_line(error)}.") from error
-    except (TypeError, ValueError, RuntimeError, ImportError) as error:
-        raise AzremedyError(
-            f"Dask cannot join {address}: {first_line(error)}; see its settings below distributed.comm."
-        ) from error
     with client:
         try:
             client.wait_for_workers(1, timeout=patience())
@@ -70,6 +74,23 @@ def joined(address: str, *, debug: bool) -> Iterator[Client]:
             raise Incomplete(f"No worker is at the Dask scheduler at {address}: start some first.") from error
         refuse_others(client)
         yield client
+
+
+def trusted(address: str) -> Security:
+    """Return what Dask's own settings say of certificates. Raises `AzremedyError` where `tls://` lacks them."""
+    try:
+        security = Security()
+        context = security.get_connection_args("client")["ssl_context"]
+    except (OSError, ValueError, TypeError) as error:
+        raise AzremedyError(f"Dask's settings of certificates make no sense: {first_line(error)}.") from error
+    if address.startswith("tls:") and context is None:
+        raise AzremedyError(
+            f"{address} needs the certificates of Dask's own settings: DASK_DISTRIBUTED__COMM__TLS__CA_FILE, "
+            "and …__CLIENT__CERT and …__CLIENT__KEY beside it."
+        )
+    if address.startswith("tcp:") and security.require_encryption:
+        raise AzremedyError(f"Dask's own settings ask for encryption, and {address} has none: give tls://…")
+    return security
 
 
 def hush() -> None:
@@ -80,7 +101,7 @@ def hush() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def refuse_others(client: Client) -> None:
+def refuse_others(client: Joined) -> None:
     """Raise `AzremedyError` where the scheduler or a worker has another azremedy or Dask than this machine, or none."""
     for package in PACKAGES:
         own = version(package)
@@ -99,7 +120,7 @@ def refuse_others(client: Client) -> None:
 
 
 @contextmanager
-def seated(client: Client, order: Order) -> Iterator[str]:
+def seated(client: Joined, order: Order) -> Iterator[str]:
     """Have a seat for this run at every worker, also at those to come, while the block lasts; yield the run's name."""
     run = str(client.id)
     for left in client.run_on_scheduler(forsaken):
@@ -119,23 +140,42 @@ def forsaken(dask_scheduler: Any) -> list[str]:
 
 
 def answers(
-    client: Client, run: str, subscriptions: Sequence[Subscription], deadline: float | None
+    client: Joined, run: str, subscriptions: Sequence[Subscription], deadline: float | None
 ) -> Iterator[tuple[Subscription, Answer | Incomplete]]:
-    """Hand out the subscriptions and yield what comes back; what is still out at the end is called off."""
-    keys = [f"{run}-{one.id.name}" for one in subscriptions]
-    handed = client.map(read, [run] * len(keys), subscriptions, key=keys, pure=False)
-    out = dict(zip(handed, subscriptions, strict=True))
-    done = as_completed(handed, loop=client.loop, with_results=True, raise_errors=False)
-    del handed
-    watch = Watch(client, deadline)
+    """
+    Hand out the subscriptions and yield what comes back.
+
+    Those whose workers were lost again and again are handed out once more at the end, each alone: with a worker that one
+    of them ends, all go that it had, and most are not to blame.
+    """
+    watch, doubtful = Watch(client, deadline), list[Subscription]()
+    for one, answer in handed_out(client, run, subscriptions, watch):
+        if isinstance(answer, ReadError) and answer.code == LOST:
+            doubtful.append(one)
+        else:
+            yield one, answer
+    for one in doubtful:
+        yield from handed_out(client, run, [one], watch, "-alone")
+
+
+def handed_out(
+    client: Joined, run: str, subscriptions: Sequence[Subscription], watch: Watch, mark: str = ""
+) -> Iterator[tuple[Subscription, Answer | Incomplete]]:
+    """Hand out subscriptions together and yield what comes back; what is still out at the end is called off."""
+    keys = [f"{run}-{one.id.name}{mark}" for one in subscriptions]
+    out = dict(
+        zip(
+            client.map(read, [run] * len(keys), subscriptions, key=keys, pure=False),
+            subscriptions,
+            strict=True,
+        )
+    )
+    done = as_completed(out, loop=client.loop, with_results=True, raise_errors=False)
     try:
         while out:
             batch = done.next_batch(block=False)
-            for future, result in batch:
-                yield out.pop(future), told(result)
-            if batch:
-                del batch, future, result
-            elif over := watch.over():
+            yield from ((out.pop(future), told(result)) for future, result in batch)
+            if not batch and (over := watch.over()):
                 yield from ((one, over) for one in out.values())
                 return
     finally:
@@ -154,7 +194,7 @@ def told(result: Any) -> Answer | Incomplete:
             return ReadError(
                 f"{killed.allowed_failures + 1} workers were lost one after the other while they read this: "
                 "see why in their logs, and whether they have memory enough.",
-                code="WorkersLost",
+                code=LOST,
             )
         case (_, Exception() as error, _):
             raise error
@@ -167,7 +207,7 @@ def told(result: Any) -> Answer | Incomplete:
 class Watch:
     """What is looked at while no answer comes: the deadline, and whether anybody is left to answer."""
 
-    def __init__(self, client: Client, deadline: float | None) -> None:
+    def __init__(self, client: Joined, deadline: float | None) -> None:
         self._client, self._deadline = client, deadline
         self._began = self._looked = self._alive = time.monotonic()
 
@@ -184,7 +224,7 @@ class Watch:
             if self._workers():
                 self._alive = now
             elif now > self._alive + patience():
-                return ReadError("No worker is left to read this.", code="WorkersLost")
+                return ReadError("No worker is left to read this.", code="NoWorker")
         return None
 
     def _workers(self) -> int:
