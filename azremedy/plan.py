@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
 from azremedy.arm import ArmId, Json, Request, permission_type
+from azremedy.waves import Amount
 
 
 class FixClass(StrEnum):
@@ -188,6 +189,8 @@ class Group:
     id: str
     cures: tuple[Cure, ...]
     nodes: tuple[Node, ...]
+    wave: int | None = None
+    """Its wave, from 1: it begins once those of the wave before are over; None where there are none."""
 
 
 class Outcome(StrEnum):
@@ -273,6 +276,8 @@ class Choices:
     """Names or ids, lower-cased, of VMs whose protection is resumed."""
     vss_copy: frozenset[str] = frozenset()
     """Names or ids, lower-cased, of VMs whose key `USEVSSCOPYBACKUP` is set to TRUE."""
+    waves: tuple[Amount, ...] = ()
+    """How many VMs each wave reaches, those before it included; without any, all groups are carried out at once."""
 
     @property
     def vms(self) -> tuple[str, ...]:

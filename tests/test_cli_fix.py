@@ -241,6 +241,19 @@ def test_a_plan_of_another_subscription_or_cloud_is_refused(
         (["-s", "demo", "--attach-disks", "slq1:0"], "No VM 'slq1' is there. Did you mean 'sql1'?"),
         (["-s", "demo", "--apply", "--yes", "--delete-collection", "slq1"], "Did you mean 'sql1'?"),
         (["-s", "demo", "--playbook", "restore-point-locks"], "Did you mean 'restore-point-lock'?"),
+        (["-s", "demo", "--wave", ""], "'' is no number of VMs and no share of them"),
+        (["-s", "demo", "--wave", "1,,100%"], "'' is no number of VMs and no share of them"),
+        (["-s", "demo", "--wave", "5 %,100%"], "'5 %' is no number"),
+        (["-s", "demo", "--wave", "0,100%"], "0 of the VMs is no wave"),
+        (["-s", "demo", "--wave", "0%,100%"], "0% of the VMs is no wave"),
+        (["-s", "demo", "--wave", "5,1,100%"], "1 comes after 5: each wave reaches more VMs"),
+        (["-s", "demo", "--wave", "1,50%,2,50%,100%"], "50% comes after 50%"),
+        (["-s", "demo", "--wave", "1,101%"], "101% is more than all VMs"),
+        (["-s", "demo", "--wave", "1,5%"], "it ends with 5%: end it with 100%"),
+        (
+            ["-s", "demo", "--wave", "1,100%", "--guest", "--detach-disk", "archive1:0"],
+            "--detach-disk means nothing with --wave",
+        ),
         (["--apply", "-s", "demo", *LIMIT, "--yes"], "--yes is not enough: name it with --confirm web2"),
         (["--apply", "-s", "demo", *LIMIT, "--yes", "--confirm", "web1"], "name it with --confirm web2"),
     ],
@@ -278,6 +291,7 @@ def test_flags_that_stand_in_the_plan_mean_nothing_beside_it(run: Desk, tmp_path
         ("--attach-disks", "sql1:0"),
         ("--delete-collection", "sql1"),
         ("--keep-unlocked",),
+        ("--wave", "1,100%"),
     ):
         ended = run("fix", "--apply", "--plan", kept, "--yes", *flags)
         assert ended.code == 2

@@ -41,7 +41,7 @@ LAYERS = (
         "agent",
         "guest",
     },
-    {"playbook", "plan", "lifting", "baseline"},
+    {"playbook", "plan", "lifting", "baseline", "waves"},
     {"playbooks"},
     {
         "collect",

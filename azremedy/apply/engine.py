@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from threading import Lock
-from typing import Final
+from typing import Final, TypeAlias
 
 from azremedy.apply import expect
 from azremedy.apply.attempt import FATE_UNKNOWN, INTERRUPTED, Task, attempt, skipped
@@ -26,6 +26,13 @@ THREADS: Final = 64
 WRONG: Final = frozenset({Outcome.FAILED, Outcome.STALE, Outcome.UNCONFIRMED})
 ENOUGH: Final = frozenset({Outcome.APPLIED, Outcome.NOT_NEEDED})
 
+Against: TypeAlias = Callable[[Sequence[Group], Result], str | None]
+"""Takes the groups of a wave that is over, and says what speaks against the next one, if anything does."""
+
+
+def _nothing_against(_groups: Sequence[Group], _result: Result) -> None:
+    """Let the next wave begin."""
+
 
 def carry_out(  # noqa: PLR0917 - what a run needs, in the order of its docstring
     groups: Sequence[Group],
@@ -36,6 +43,7 @@ def carry_out(  # noqa: PLR0917 - what a run needs, in the order of its docstrin
     tell: Tell,
     *,
     stop: Stop | None = None,
+    against: Against = _nothing_against,
 ) -> Result:
     """
     Carry out groups, up to `settings.parallel` of them writing at once, and return what became of each step.
@@ -43,28 +51,41 @@ def carry_out(  # noqa: PLR0917 - what a run needs, in the order of its docstrin
     Every write is preceded by a fresh read and by its intent in the journal. A step that is not applied ends its
     group, never another. Brackets are closed whatever happens. `stop` is set by signals (see `azremedy.apply.guarded`);
     what was not sent by then is skipped. `tell` takes the commands that put lifted locks back, before they are lifted.
+
+    Waves are carried out one after the other. After each but the last `against` is given its groups and what became of
+    them, and says what speaks against the next one; all that comes later is then skipped for that reason.
     """
     if not groups:
         return Result()
     means = Means(writer, journal, settings, clock, tell, stop or Stop())
     learn_time(means, groups)
     journal.begin(tuple(groups))
-    run = _Run(means)
-    with ThreadPoolExecutor(max_workers=min(len(groups), THREADS)) as pool:
-        try:
-            under_way = {pool.submit(run.group, group) for group in groups}
-            waiting = under_way
-            while waiting:  # a wait without end would not hear a signal on Windows
-                _, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-        except BaseException:
-            means.stop.event.set()
-            raise
-    order = {group.id: number for number, group in enumerate(groups)}
-    ended = [done for one in under_way for done in one.result()]
-    ended.sort(key=lambda done: order[done.group])
+    run, ended = _Run(means), list[Done]()
+    waves = _waves(groups)
+    for number, wave in enumerate(waves, 1):
+        done = run.side_by_side(wave)
+        ended += done
+        if number == len(waves) or means.stop.told:
+            continue
+        if reason := against(wave, Result(tuple(done), tuple(means.unlocked))):
+            later = [group for one in waves[number:] for group in one]
+            ended += (done for group in later for done in skip(means, _place(group), group.nodes, reason))
+            break
     if all(one.closed for one in means.unlocked) and not any(done.code == INTERRUPTED for done in ended):
         journal.finish(clock.now())
     return Result(tuple(ended), tuple(means.unlocked))
+
+
+def _waves(groups: Sequence[Group]) -> list[list[Group]]:
+    """Return groups by their waves, in the order of these; all together where there are none."""
+    found: dict[int, list[Group]] = {}
+    for group in groups:
+        found.setdefault(group.wave or 0, []).append(group)
+    return [found[number] for number in sorted(found)]
+
+
+def _place(group: Group) -> Place:
+    return Place(group.id, group.id)
 
 
 def learn_time(means: Means, groups: Sequence[Group]) -> None:
@@ -82,8 +103,21 @@ class _Run:
     wrong: int = 0
     mutex: Lock = field(default_factory=Lock)
 
+    def side_by_side(self, groups: Sequence[Group]) -> list[Done]:
+        """Carry out the groups of a wave, and return what became of their steps, in the order of the groups."""
+        with ThreadPoolExecutor(max_workers=min(len(groups), THREADS)) as pool:
+            try:
+                under_way = [pool.submit(self.group, group) for group in groups]
+                waiting = set(under_way)
+                while waiting:  # a wait without end would not hear a signal on Windows
+                    _, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            except BaseException:
+                self.means.stop.event.set()
+                raise
+        return [done for one in under_way for done in one.result()]
+
     def group(self, group: Group) -> list[Done]:
-        place = Place(group.id, group.id)
+        place = _place(group)
         with self.means.slots:
             limit = self.means.settings.stop_after
             if limit is not None and self.wrong >= limit:

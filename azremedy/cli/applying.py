@@ -6,32 +6,32 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from azremedy import journal as journals
 from azremedy import planfile
 from azremedy.apply import Result, Settings, carry_out, check
 from azremedy.ci import in_ci
+from azremedy.cli.afterwards import CURED, After, Approved
 from azremedy.cli.fix import incomplete, log, plain, say_unfitting, seconds, table, there
 from azremedy.cli.fix_flags import Flags
-from azremedy.cli.looking import Look, look, one_subscription, scanned
+from azremedy.cli.looking import Look, look, one_subscription
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
-from azremedy.cli.proving import proved
 from azremedy.cli.writing import Writing, of_signal, of_steps, of_verdicts, worst, writing
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal
 from azremedy.plan import Bracket, FixClass, Group, Irreversible, Ladder, Node, steps
-from azremedy.planfile import Asked, Place, Refused
+from azremedy.planfile import Place, PlanFile
 from azremedy.report import outcome, render
-from azremedy.report.outcome import Ending
+from azremedy.report.outcome import Ending, waves_of
 from azremedy.report.screen import vm_names
 from azremedy.selection import Selection
 from azremedy.session import connect
-from azremedy.verify import Verdict, Verified, verify
 
 if TYPE_CHECKING:
     from azremedy.arm import ArmId
@@ -40,17 +40,6 @@ if TYPE_CHECKING:
 
 PROOF_HOLDS = timedelta(minutes=15)
 """For how long after the look the copy of a disk counts as just proven, by ARM's clock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """What is to be carried out: the plan it is part of, its groups, and those that were refused."""
-
-    asked: Asked
-    choices: Choices
-    seen: Look
-    groups: tuple[Group, ...]
-    refused: tuple[Refused, ...] = ()
 
 
 def applied(flags: Flags) -> Exit:
@@ -68,12 +57,16 @@ def applied(flags: Flags) -> Exit:
         if file:
             planfile.check(file, Place(session.cloud, subscription), session.reader.now)
         made = stack.enter_context(writing(session, subscription))
-        seen = look(session, subscription, asked, choices, show, now=flags.now)
+        seen = look(
+            session, subscription, asked, choices, show, now=flags.now, waves=file.waves if file else None
+        )
         there(asked, choices, seen)
         if file is None:
             say_unfitting(seen, asked, choices)
-        groups, refused = planfile.approved(file, seen.plan.groups) if file else (seen.plan.groups, ())
-        approved = Approved(asked, choices, seen, groups, refused)
+        groups, refused = (
+            planfile.approved(file, seen.plan.groups, over(file)) if file else (seen.plan.groups, ())
+        )
+        approved = Approved(asked, choices, seen, groups, refused, file.sha256 if file else None)
         return carried_out(flags, made, approved, show)
 
 
@@ -85,19 +78,28 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
     document = plain(
         seen, Place(made.session.cloud, made.subscription), approved.asked, approved.choices, created
     )
-    run, result = "none", Result()
+    run, result, settings = "none", Result(), settings_of(flags, approved.choices)
+    after = After(made, approved, settings, show, prove=flags.prove, now=flags.now, quiet=flags.quiet)
     if groups:
         refuse_too_much(flags, groups)
         confirm(flags, groups)
-        settings = settings_of(flags, approved.choices)
         check(made.writer, groups, settings.max_unlocked)
         refuse_old_proof(made.writer.now - created, groups)
-        begun = made.begun(document["sha256"], settings)
+        begun = made.begun(approved.plan or document["sha256"], settings)
         with Journal.new(begun, flags.journal) as journal:
             run = begun.id
             if not flags.quiet:
                 note(f"azremedy: run {run}, journal {journal.path}")
-            result = carry_out(groups, made.writer, journal, settings, made.clock, note, stop=made.stop)
+            result = carry_out(
+                groups,
+                made.writer,
+                journal,
+                settings,
+                made.clock,
+                note,
+                stop=made.stop,
+                against=after.between,
+            )
     ending = Ending(
         run=run,
         subscription=made.guid,
@@ -105,28 +107,38 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         unlocked=result.unlocked,
         refused=approved.refused,
         by_hand=seen.plan.by_hand,
+        verified=after.verified,
+        proofs=after.proofs,
+        waves=tuple(waves_of(groups, result.done)),
     )
     if (code := of_signal(made.stop, result.unlocked)) is not None:
         report(flags, ending)
         complain(f"told to stop: what is left to find out, `azremedy resume {run}` does")
         return code
-    if groups:
-        verified = looked_again(made, approved, result, show, now=flags.now)
-        gone = {one.finding for one in verified if one.verdict in (Verdict.FIXED, Verdict.RELIEVED)}
-        left = tuple(one for one in ending.by_hand if one.finding not in gone)
-        ending = replace(ending, verified=verified, by_hand=left)
-    if flags.prove and (vms := cured(ending.verified)):
-        proving = proved(made, vms, settings_of(flags, approved.choices))
-        ending = replace(ending, done=(*ending.done, *proving.done), proofs=proving.proofs)
+    after.rest(result)
+    gone = {one.finding for one in after.verified if one.verdict in CURED}
+    left = tuple(one for one in ending.by_hand if one.finding not in gone)
+    done = (*ending.done, *after.done)
+    ending = replace(ending, done=done, verified=after.verified, proofs=after.proofs, by_hand=left)
     report(flags, ending)
-    return worst([ended(ending), incomplete(flags, seen)])
+    return worst([ended(ending), after.code, incomplete(flags, seen)])
+
+
+def over(file: PlanFile) -> tuple[Group, ...]:
+    """Return the groups of a plan with waves that earlier runs of this machine carried out, and say which runs did."""
+    if not file.waves:
+        return ()
+    earlier = [run for run in journals.runs() if run.header.plan == file.sha256]
+    if earlier:
+        note(f"azremedy: going on with this plan after run {', '.join(run.header.id for run in earlier)}")
+    return tuple(group for run in earlier for group in run.over)
 
 
 def settings_of(flags: Flags, choices: Choices) -> Settings:
     return Settings(
         max_unlocked=choices.max_unlocked,
         settle=flags.settle,
-        stop_after=flags.stop_after,
+        stop_after=flags.stop_after or (1 if choices.waves else None),
         parallel=flags.parallel,
         now=flags.now,
     )
@@ -233,27 +245,6 @@ def lost(groups: Iterable[Group], vm: ArmId) -> bool:
 
 def named(vm: ArmId, names: Iterable[str]) -> bool:
     return any(vm in Selection.of(vms=[name]) for name in names)
-
-
-def looked_again(
-    made: Writing, approved: Approved, result: Result, show: Show, *, now: bool
-) -> tuple[Verified, ...]:
-    """Read the cured VMs again, closely, and return what is left of their findings."""
-    vms = {vm for group in approved.groups for cure in group.cures for vm in cure.vms}
-    asked = replace(approved.asked, vms=tuple(sorted(vm.text for vm in vms)), groups=(), deep=True)
-    estate, scan = scanned(made.session, made.subscription, asked, show, now=now)
-    before = approved.seen.scan.diagnoses
-    beside = (one.finding for one in approved.seen.plan.by_hand if one.vm in vms)
-    return verify(
-        approved.groups, before, estate, scan.diagnoses, scan.not_evaluated, done=result.done, beside=beside
-    )
-
-
-def cured(verified: Iterable[Verified]) -> tuple[ArmId, ...]:
-    """Return the VMs of which nothing is left to cure."""
-    said = list(verified)
-    wrong = {one.vm for one in said if one.verdict not in (Verdict.FIXED, Verdict.RELIEVED)}
-    return tuple(dict.fromkeys(one.vm for one in said if one.vm not in wrong))
 
 
 def report(flags: Flags, ending: Ending) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from azremedy.cli.disks import excluded, named, unfitting
-from azremedy.cli.fix_flags import Flags, refuse_contradictions
+from azremedy.cli.fix_flags import Flags, refuse_contradictions, waves
 from azremedy.cli.options import color, debugging, option, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
@@ -58,7 +58,17 @@ SELECTING = (
     help="Cure findings of this severity or above.",
 )
 @option("--max-changes", type=click.IntRange(0), help="Refuse a plan of more writes than this.")
-@option("--stop-after", type=click.IntRange(1), help="Start nothing more after this many groups went wrong.")
+@option(
+    "--stop-after",
+    type=click.IntRange(1),
+    help="Start nothing more after this many groups went wrong.  [default: 1 with --wave]",
+)
+@option(
+    "--wave",
+    type=waves,
+    metavar="AMOUNTS",
+    help="Cure so many VMs, then more, as in 1,5%,100%; what goes wrong in one wave keeps the next from beginning.",
+)
 @option(
     "--max-unlocked",
     type=span,

@@ -15,16 +15,25 @@ from azremedy.errors import AzremedyError
 from azremedy.plan import Choices, FixClass
 from azremedy.planfile import Asked
 from azremedy.playbook import Severity, load
+from azremedy.waves import Amount, amounts
 
 IN_THE_PLAN = (
     "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
     "keep_unlocked", "lift_subscription_locks", "redesign_locks", "delete_collection", "exclude_lun", "attach_disks",
     "detach_disk", "power",
-    "resume_protection", "vss_copy", "guest", "save",
+    "resume_protection", "vss_copy", "guest", "save", "wave",
 )  # fmt: skip
 """Flags whose values stand in a plan file, and mean nothing beside it."""
 
 ONLY_APPLIED = ("plan", "yes", "confirm", "journal", "prove", "now", "max_changes", "stop_after", "settle")
+
+
+def waves(written: str) -> tuple[Amount, ...]:
+    """Return the amounts of `1,5%,100%`."""
+    try:
+        return amounts(written)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +62,7 @@ class Flags:
     severity: str
     max_changes: int | None
     stop_after: int | None
+    wave: tuple[Amount, ...] | None
     max_unlocked: timedelta
     bracket_size: int
     settle: timedelta
@@ -105,6 +115,7 @@ class Flags:
             power=self.power,
             resume_protection=frozenset(name.lower().rstrip("/") for name in self.resume_protection),
             vss_copy=frozenset(name.lower().rstrip("/") for name in self.vss_copy),
+            waves=self.wave or (),
         )
 
 
@@ -133,13 +144,7 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
         raise AzremedyError(
             f"--redesign-locks moves locks for good, and {spelt(beside[0])} is about locks that are lifted: choose one."
         )
-    refuse_both(
-        {
-            "--attach-disks": flags.attach_disks,
-            "--exclude-lun": [disk for disk, _ in flags.exclude_lun],
-            "--detach-disk": flags.detach_disk,
-        }
-    )
+    refuse_of_disks(flags)
     if flags.apply and flags.form:
         raise AzremedyError("--as means nothing with --apply.")
     if flags.apply and flags.report:
@@ -151,6 +156,21 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     of_a_file = ctx.get_parameter_source("subscription") is click.core.ParameterSource.DEFAULT_MAP
     if flags.apply and not flags.plan and (of_a_file or not flags.subscription):
         raise AzremedyError("--apply needs --subscription, or --plan with a plan that names one.")
+
+
+def refuse_of_disks(flags: Flags) -> None:
+    """Refuse two cures of one disk, and waves of what may be done only just after it was checked."""
+    refuse_both(
+        {
+            "--attach-disks": flags.attach_disks,
+            "--exclude-lun": [disk for disk, _ in flags.exclude_lun],
+            "--detach-disk": flags.detach_disk,
+        }
+    )
+    if flags.wave and flags.detach_disk:
+        raise AzremedyError(
+            "--detach-disk means nothing with --wave: a copy counts as proven for minutes, and waves take longer."
+        )
 
 
 def spelt(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from azremedy.scan import Scan
 from azremedy.selection import Selection
 
 if TYPE_CHECKING:
+    from azremedy.arm import ArmId
     from azremedy.estate import Estate
     from azremedy.plan import Choices
     from azremedy.session import Session
@@ -64,11 +65,12 @@ def look(
     show: Show,
     *,
     now: bool = False,
+    waves: Mapping[ArmId, int] | None = None,
 ) -> Look:
     """
     Read a subscription, find what is wrong with it, read what cures need beyond that, and plan.
 
-    `now` asks inside those VMs, too, whose backup is due, where VMs are asked at all.
+    `waves` says who comes in which wave where that was approved before. `now` asks inside those VMs, too, whose backup is due, where VMs are asked at all.
     """
     from azremedy.collect.cures import read_for_cures  # noqa: PLC0415 - decoding is loaded when something is decoded
 
@@ -81,7 +83,7 @@ def look(
         from azremedy.checking import checked  # noqa: PLC0415 - most plans detach nothing
 
         estate = checked(session.reader, estate, choices.detach_disks, inside(session, subscription, now=now))
-    return Look(estate, scan, plan(estate, scan.diagnoses, choices, severity=asked.severity))
+    return Look(estate, scan, plan(estate, scan.diagnoses, choices, severity=asked.severity, waves=waves))
 
 
 def scanned(

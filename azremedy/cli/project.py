@@ -8,7 +8,7 @@ secret is sent, what is judged in place of Azure, or a file outside of its own f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
@@ -17,6 +17,7 @@ from typing import Any
 
 from azremedy.errors import AzremedyError
 from azremedy.playbook import Severity
+from azremedy.waves import Amount
 
 THRESHOLDS = (*map(str, Severity), "never")
 """What `--fail-on` takes, from the tightest to the loosest."""
@@ -42,6 +43,11 @@ def size(value: Any, without: float = inf) -> float:
     if value is None:
         return without
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
+
+
+def first(waves: Sequence[Amount] | None) -> float:
+    """Return how large the first wave is; every share counts as more than every number, and no waves as all at once."""
+    return waves[0].number * 10.0 ** (7 if waves[0].percent else 0) if waves else inf
 
 
 def on(why: str) -> Order:
@@ -81,6 +87,7 @@ ORDERED = {
     "settle": more("longer", "a VM is restarted only for what lasts"),
     "parallel": less("fewer", "less is under way when something goes wrong"),
     "prove": off("it starts backups"),
+    "wave": Order("a smaller first wave", "fewer VMs are the canary", lambda value: -first(value)),
 }
 """Options that have to do with safety: a project file may move them one way."""
 
@@ -189,5 +196,7 @@ def written(value: Any) -> str:
             return str(value).lower()
         case timedelta():
             return f"{value.total_seconds():g}s"
+        case tuple():
+            return ",".join(map(str, value))
         case _:
             return str(value)

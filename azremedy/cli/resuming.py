@@ -87,9 +87,20 @@ def resume_one(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Exi
             verified, code = looked_again(made, journals.read(run.path))
             codes.append(code)
     put(outcome.text(Ending(run.header.id, made.guid, done, unlocked, verified)))
+    say_waves(run)
     still_open = bool(journals.read(run.path).open_brackets)
     codes += [of_verdicts(verified), Exit.STEP_FAILED if still_open else Exit.CLEAN]
     return stopped if stopped is not None else worst(codes)
+
+
+def say_waves(run: Run) -> None:
+    """Say on stderr with which wave a run ended before all were over, and what goes on with the next."""
+    if run.wave and run.wave[0] < run.wave[1]:
+        reached, waves = run.wave
+        note(
+            f"azremedy: run {run.header.id} ended with wave {reached} of {waves}: "
+            "'azremedy fix --apply --plan' with its plan goes on with the next"
+        )
 
 
 def looked_again(made: Writing, run: Run) -> tuple[tuple[Verified, ...], Exit]:

@@ -44,10 +44,12 @@ def runs(ctx: click.Context, /, *, output: str, mask: Veil | None, color: str) -
 def show_run(run: str, output: str, mask: Veil | None, color: str) -> None:
     """Show each write of a run, and what became of it."""
     found, when = named(run), clock(output)
+    waves = {one.id: one.wave for one in found.groups}
     rows = [
         {
             "step": one.key,
             "group": one.group,
+            "wave": waves.get(one.group),
             "outcome": found.outcomes.get(one.key, one.state),
             "what": one.step.summary,
             "method": one.step.request.method,
@@ -89,6 +91,7 @@ def summary(run: Run, when: Callable[[datetime], str]) -> dict[str, Any]:
         "subscription": head.subscription,
         "who": head.who,
         "state": state,
+        "wave": " of ".join(map(str, run.wave)) if run.wave else None,
         "writes": len(run.entries),
         "openLocks": len(run.open_brackets),
     }

@@ -56,7 +56,9 @@ def loaded(type_: Any, data: Json) -> Any:  # noqa: PLR0911 - one line a kind
     if isinstance(type_, type) and is_dataclass(type_):
         if _kind(data) != type_.__name__:
             raise ValueError(f"{_kind(data)} is no {type_.__name__}")
-        return type_(**{name: loaded(hint, data[name]) for name, hint in _hints(type_).items()})
+        return type_(
+            **{name: loaded(hint, data[name]) for name, hint in _hints(type_).items() if name in data}
+        )
     if type_ is ArmId or issubclass(type_, StrEnum):
         return type_(data)
     return data

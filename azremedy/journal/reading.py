@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,10 +16,14 @@ from azremedy.errors import AzremedyError
 from azremedy.journal.data import loaded
 from azremedy.journal.process import folder, held
 from azremedy.journal.writing import SUFFIX, VERSION, Header
-from azremedy.plan import Group, Step
+from azremedy.plan import Group, Step, steps
 
 CLOSED: Final = frozenset({"closed", "kept open"})
 """The events after which a lifted lock is over; one that was `left` to another of its name still waits for a person."""
+
+
+WELL: Final = frozenset({"confirmed", "not needed"})
+"""What is said of a step with which nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,23 @@ class Run:
         """The lifted locks that are to be put back, the newest first."""
         return tuple(
             one for one in reversed(self.entries) if one.opens == "close" and one.executed and not one.closed
+        )
+
+    @property
+    def over(self) -> tuple[Group, ...]:
+        """The groups that came out well: each of their steps is confirmed, or was not needed."""
+        said = {**self.outcomes, **{one.key: one.state for one in self.entries}}
+        well = Counter(key.partition("/")[0] for key, outcome in said.items() if outcome in WELL)
+        return tuple(one for one in self.groups if well[one.id] == sum(1 for _ in steps(*one.nodes)))
+
+    @property
+    def wave(self) -> tuple[int, int] | None:
+        """The last wave of which anything was intended (0 for none) and the number of waves; None where there are none."""
+        waves = {one.id: one.wave for one in self.groups if one.wave is not None}
+        if not waves:
+            return None
+        return max((waves[one.group] for one in self.entries if one.group in waves), default=0), max(
+            waves.values()
         )
 
     @property

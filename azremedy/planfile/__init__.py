@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from azremedy import __version__
-from azremedy.arm import Json
+from azremedy.arm import ArmId, Json
 from azremedy.errors import AzremedyError, PlanRefused
 from azremedy.plan import ByHand, Choices, FixClass, Group
 from azremedy.planfile.data import binding, by_hand_data, group_data
 from azremedy.playbook import Severity
 from azremedy.resources import Subscription, Unread
+from azremedy.waves import amount
 
 VERSION = 1
 LIFETIME = timedelta(hours=24)
@@ -65,6 +66,12 @@ class PlanFile:
     choices: Choices
     groups: tuple[Mapping[str, Any], ...]
     sha256: str
+
+    @property
+    def waves(self) -> Mapping[ArmId, int]:
+        """The wave of each VM, where the plan has waves."""
+        waved = (group for group in self.groups if group.get("wave") is not None)
+        return {ArmId(vm): group["wave"] for group in waved for vm in group["vms"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,19 +213,24 @@ def check(file: PlanFile, place: Place, now: datetime) -> None:
         raise PlanRefused(f"{file.path} expired at {moment(file.expires)}: plan again.")
 
 
-def approved(file: PlanFile, fresh: Sequence[Group]) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
+def approved(
+    file: PlanFile, fresh: Sequence[Group], over: Iterable[Group] = ()
+) -> tuple[tuple[Group, ...], tuple[Refused, ...]]:
     """
     Return the freshly planned groups that are equal to approved ones, and the approved ones that no fresh one equals.
+
+    `over` are groups that earlier runs of this plan carried out: that they are not planned any more is no refusal.
 
     What runs is the fresh group. Equal is: same playbooks, VMs, targets, methods, bodies, classes, ways back,
     conditions and losses, in the same order and brackets; texts, times and counts may differ.
     """
     planned = {canonical(binding(group_data(group))): group for group in fresh}
+    carried_out = {canonical(binding(group_data(group))) for group in over}
     run, missed = [], []
     for group in file.groups:
         if (same := planned.pop(canonical(group["binding"]), None)) is not None:
             run.append(same)
-        else:
+        elif canonical(group["binding"]) not in carried_out:
             missed.append(group)
     refused = (Refused(group["id"], group["summary"], changed(group, planned)) for group in missed)
     return tuple(run), tuple(refused)
@@ -290,6 +302,7 @@ def choices_data(choices: Choices) -> dict[str, Any]:
         "power": choices.power,
         "resumeProtection": sorted(choices.resume_protection),
         "vssCopy": sorted(choices.vss_copy),
+        "waves": list(map(str, choices.waves)),
     }
 
 
@@ -308,6 +321,7 @@ def choices_of(data: Mapping[str, Any]) -> Choices:
         power=data["power"] if data["power"] in ("on", "off") else None,
         resume_protection=frozenset(texts(data["resumeProtection"])),
         vss_copy=frozenset(texts(data.get("vssCopy", ()))),
+        waves=tuple(map(amount, texts(data.get("waves", ())))),
     )
 
 

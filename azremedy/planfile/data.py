@@ -62,6 +62,7 @@ def group_data(group: Group) -> dict[str, Any]:
         "vms": [vm.text for vm in sorted({vm for cure in cures for vm in cure.vms})],
         "findings": sorted({finding for cure in cures for finding in cure.findings}),
         "class": fix_class(*group.nodes).value,
+        "wave": group.wave,
         "relief": [cure.relief for cure in cures if cure.relief],
         "afterwards": [said for cure in cures for said in cure.afterwards],
         "guards": [

@@ -7,14 +7,17 @@ Pure: nothing is read or written. Whatever is not planned is by hand, with a rea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from azremedy.arm import ArmId
 from azremedy.estate import Estate
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Group, Node, steps
 from azremedy.planning.groups import grouped
 from azremedy.planning.locks import Blocked, Clearing
 from azremedy.planning.order import in_order
+from azremedy.planning.waves import as_approved, numbered, units
 from azremedy.playbook import Finding, Playbook, Severity
 from azremedy.resources import Read
 
@@ -60,12 +63,14 @@ def plan(
     choices: Choices,
     *,
     severity: Severity = Severity.CORROBORATED,
+    waves: Mapping[ArmId, int] | None = None,
 ) -> Plan:
     """
     Return the plan for the findings of at least `severity`.
 
     A cure is planned where every class in it is admitted and every lock that would refuse one of its steps may be
-    lifted around it; else its findings are by hand, with what stands in the way.
+    lifted around it; else its findings are by hand, with what stands in the way. `waves` says who comes in which wave
+    where that was approved before; else the amounts of the choices do.
     """
     found = list(diagnoses)
     chosen = [one for one in found if one.finding.severity >= severity]
@@ -77,12 +82,56 @@ def plan(
                 cures.append(cure)
             case ByHand() as refused:
                 by_hand += each(refused, said, chosen)
+    if choices.waves:
+        cut = list(Cutting(estate, chosen, choices).waves(cures, waves))
+        groups = tuple(group for one in cut for group in one.groups)
+        by_hand += (left for one in cut for left in one.by_hand)
+    else:
+        groups = tuple(grouped(in_order(estate, cures), choices.bracket_size))
     by_hand += forgotten(chosen, cures, by_hand)
     return Plan(
-        groups=tuple(grouped(in_order(estate, cures), choices.bracket_size)),
+        groups=groups,
         by_hand=tuple(by_hand),
         suspected=sum(could_be_cured(one) for one in found if one not in chosen),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """What it takes to make a cure anew for some of its VMs."""
+
+    estate: Estate
+    chosen: Sequence[Diagnosed]
+    choices: Choices
+
+    def waves(self, cures: Sequence[Cure], approved: Mapping[ArmId, int] | None) -> Iterator[Plan]:
+        """Yield what is done in each wave, in its order."""
+        together = units(cures)
+        waves = as_approved(together, approved) if approved else numbered(together, self.choices.waves)
+        for number in sorted(set(waves.values())):
+            said = list(self.of(cures, {vm for vm, wave in waves.items() if wave == number}))
+            kept = in_order(self.estate, [one for one in said if isinstance(one, Cure)])
+            groups = grouped(kept, self.choices.bracket_size)
+            yield Plan(
+                groups=tuple(replace(group, wave=number) for group in groups),
+                by_hand=tuple(one for one in said if isinstance(one, ByHand)),
+            )
+
+    def of(self, cures: Iterable[Cure], vms: AbstractSet[ArmId]) -> Iterator[Cure | ByHand]:
+        """Yield the cures of these VMs, those that are for others as well made anew for these."""
+        again: set[str] = set()
+        for cure in cures:
+            if vms >= set(cure.vms):
+                yield cure
+            elif not vms.isdisjoint(cure.vms):
+                again.update(cure.findings)
+        found = [one for one in self.chosen if one.fingerprint in again and one.finding.vm in vms]
+        for said in proposed(self.estate, found, self.choices):
+            match admitted(self.estate, said, self.choices):
+                case Cure() as cure:
+                    yield cure
+                case ByHand() as refused:
+                    yield from each(refused, said, found)
 
 
 def could_be_cured(one: Diagnosed) -> bool:

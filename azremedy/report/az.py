@@ -34,6 +34,8 @@ def text(groups: Iterable[Group], now: datetime) -> str:
 
 
 def of_group(group: Group, now: datetime) -> Iterator[str]:
+    if group.wave is not None:
+        yield comment(f"wave {group.wave}: begin it once the one before is over and has helped")
     for cure in group.cures:
         yield comment(f"{cure.playbook}: {', '.join(vm.name for vm in cure.vms)}")
     yield from nodes(group.nodes, now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from rich.text import Text
 
 from azremedy import __version__
 from azremedy.arm import ArmId
-from azremedy.plan import ByHand, Done, Outcome, Unlocked
+from azremedy.plan import ByHand, Done, Group, Outcome, Unlocked
 from azremedy.planfile import Refused
 from azremedy.planfile.data import by_hand_data
 from azremedy.report.plain import plain
@@ -43,6 +43,30 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Wave:
+    """A wave of a run; `reason` is why it did not begin."""
+
+    number: int
+    vms: tuple[ArmId, ...]
+    begun: bool
+    reason: str | None = None
+
+
+def waves_of(groups: Iterable[Group], done: Sequence[Done]) -> Iterator[Wave]:
+    """Yield the waves of these groups: one of which every step was skipped did not begin."""
+    found: dict[int, list[Group]] = {}
+    for group in groups:
+        if group.wave is not None:
+            found.setdefault(group.wave, []).append(group)
+    for number, members in sorted(found.items()):
+        ids = {group.id for group in members}
+        vms = dict.fromkeys(vm for group in members for cure in group.cures for vm in cure.vms)
+        said = [one for one in done if one.group in ids]
+        begun = any(one.outcome is not Outcome.SKIPPED for one in said)
+        yield Wave(number, tuple(vms), begun, said[0].reason if said and not begun else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a run ended."""
 
@@ -54,6 +78,7 @@ class Ending:
     refused: tuple[Refused, ...] = ()
     by_hand: tuple[ByHand, ...] = ()
     proofs: tuple[Proof, ...] = ()
+    waves: tuple[Wave, ...] = ()
 
 
 def document(ending: Ending) -> dict[str, Any]:
@@ -93,6 +118,10 @@ def document(ending: Ending) -> dict[str, Any]:
             {"vm": one.vm.text, "proved": one.proved, "job": one.job and one.job.text, "error": one.error}
             for one in ending.proofs
         ],
+        "waves": [
+            {"wave": one.number, "vms": [vm.text for vm in one.vms], "begun": one.begun, "reason": one.reason}
+            for one in ending.waves
+        ],
     }  # fmt: skip
 
 
@@ -126,6 +155,7 @@ def of(ending: Ending) -> Iterator[RenderableType]:
         yield listed(Text("By hand:", "bold"), by_hand(ending.by_hand))
     yield from verified(ending)
     yield from (proof(one) for one in ending.proofs)
+    yield from (wave(one, len(ending.waves)) for one in ending.waves)
     yield summary(ending)
 
 
@@ -157,6 +187,13 @@ def verified(ending: Ending) -> Iterator[Text]:
 def proof(one: Proof) -> Text:
     said = plain(f"  {one.vm.name}: " + (one.error or "a backup has completed since"))
     return Text.assemble((PROVED[one.proved], "green" if one.proved else "red"), said)
+
+
+def wave(one: Wave, of: int) -> Text:
+    said = plain(f"wave {one.number} of {of} ({count(len(one.vms), 'VM')})")
+    if one.begun:
+        return Text(f"{said}: over")
+    return Text(f"{said}: not begun" + plain(f": {one.reason}" if one.reason else ""), "bold red")
 
 
 def summary(ending: Ending) -> Text:

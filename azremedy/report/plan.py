@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from rich.console import Group as Parts
 from rich.console import RenderableType
@@ -63,9 +64,13 @@ def text(plan: Plan, context: Context, *, width: int = WIDTH, color: bool = Fals
 def of(plan: Plan, context: Context) -> Iterator[RenderableType]:
     yield Text(f"Plan for {plain(context.name)}, as of {local(context.created)}", "bold")
     yield Text()
-    for group in plan.groups:
-        yield of_group(group, context)
-        yield Text()
+    for wave, groups in groupby(plan.groups, lambda group: group.wave):
+        members = list(groups)
+        if wave is not None:
+            yield of_wave(wave, members)
+        for group in members:
+            yield of_group(group, context)
+            yield Text()
     if plan.by_hand:
         yield listed(Text("By hand:", "bold"), by_hand(plan.by_hand))
         yield Text()
@@ -74,6 +79,13 @@ def of(plan: Plan, context: Context) -> Iterator[RenderableType]:
         yield Text()
     yield summary(plan)
     yield from (Text(line, "dim") for line in further(plan))
+
+
+def of_wave(number: int, groups: Iterable[Group]) -> Text:
+    """Return which VMs a wave reaches."""
+    names = vm_names(vm for group in groups for cure in group.cures for vm in cure.vms)
+    said = plain(", ".join(sorted(names.values())))
+    return Text.assemble((f"Wave {number}, {count(len(names), 'VM')}: ", "bold"), said)
 
 
 def of_group(group: Group, context: Context) -> Parts:
