@@ -6,6 +6,7 @@ from .agent_config import PLAYBOOK as AGENT_CONFIG
 from .agent_outdated import PLAYBOOK as AGENT_OUTDATED
 from .agent_unresponsive import PLAYBOOK as AGENT_UNRESPONSIVE
 from .backup_in_progress import PLAYBOOK as BACKUP_IN_PROGRESS
+from .com_system_application import PLAYBOOK as COM_SYSTEM_APPLICATION
 from .disk_size import PLAYBOOK as DISK_SIZE
 from .disk_support import PLAYBOOK as DISK_SUPPORT
 from .dotnet_runtime import PLAYBOOK as DOTNET_RUNTIME
@@ -13,6 +14,7 @@ from .egress_route import PLAYBOOK as EGRESS_ROUTE
 from .extension_operations import PLAYBOOK as EXTENSION_OPERATIONS
 from .guest_dhcp import PLAYBOOK as GUEST_DHCP
 from .key_vault_access import PLAYBOOK as KEY_VAULT_ACCESS
+from .machine_keys import PLAYBOOK as MACHINE_KEYS
 from .orphaned_item import PLAYBOOK as ORPHANED_ITEM
 from .pending_reboot import PLAYBOOK as PENDING_REBOOT
 from .policy_denial import PLAYBOOK as POLICY_DENIAL
@@ -23,10 +25,14 @@ from .restore_point_lock import PLAYBOOK as RESTORE_POINT_LOCK
 from .sql_vss import PLAYBOOK as SQL_VSS
 from .stale_goal_state import PLAYBOOK as STALE_GOAL_STATE
 from .storage_egress import PLAYBOOK as STORAGE_EGRESS
+from .strong_crypto import PLAYBOOK as STRONG_CRYPTO
+from .transaction_coordinator import PLAYBOOK as TRANSACTION_COORDINATOR
 from .unprotected_vm import PLAYBOOK as UNPROTECTED_VM
 from .vm_power_state import PLAYBOOK as VM_POWER_STATE
 from .vm_provisioning import PLAYBOOK as VM_PROVISIONING
 from .vmsnapshot_extension import PLAYBOOK as VMSNAPSHOT_EXTENSION
+from .vss_writers import PLAYBOOK as VSS_WRITERS
+from .windows_installer import PLAYBOOK as WINDOWS_INSTALLER
 from .wire_server import PLAYBOOK as WIRE_SERVER
 
 PLAYBOOKS = (
@@ -55,5 +61,11 @@ PLAYBOOKS = (
     DOTNET_RUNTIME,
     PROVIDER_SERVICE,
     SQL_VSS,
+    COM_SYSTEM_APPLICATION,
+    TRANSACTION_COORDINATOR,
+    VSS_WRITERS,
+    MACHINE_KEYS,
+    STRONG_CRYPTO,
+    WINDOWS_INSTALLER,
     PENDING_REBOOT,
 )

@@ -45,7 +45,7 @@ def run(
     script: Script,
     summary: str,
     *,
-    before: Expect,
+    before: Expect | tuple[Expect, ...],
     after: Expect | tuple[Expect, ...],
     undo: Request | Irreversible,
 ) -> Step:
@@ -59,7 +59,7 @@ def run(
     return Step(
         summary=summary,
         request=script.on(vm),
-        before=(powered(vm), ready, before),
+        before=(powered(vm), ready, *(before if isinstance(before, tuple) else (before,))),
         after=after if isinstance(after, tuple) else (after,),
         undo=undo,
         within=PATIENCE,

@@ -561,13 +561,17 @@ class TestTheEstateWithCausesInside:
             ("walled1", S1), ("static1", "ExtensionSnapshotFailedNoNetwork"),
             ("bare1", "ExtensionOperationFailedForManagedDisks"), ("old1", S1), ("legacy1", S1),
             ("idle1", "ExtensionOperationFailedForManagedDisks"), ("db1", None), ("patched1", None),
-            ("cluster1", None), ("strict1", None), ("fresh1", None),
+            ("complus1", "ExtensionSnapshotFailedCOM"), ("dtc1", "ExtensionInstallationFailedMDTC"),
+            ("writer1", "ExtensionFailedVssWriterInBadState"), ("keys1", "ExtensionConfigParsingFailure"),
+            ("tls1", "ExtensionSnapshotFailedNoSecureNetwork"), ("runtime1", "ExtensionVCRedistInstallationFailure"),
+            ("cluster1", None), ("strict1", None), ("fresh1", None), ("idle2", None),
         ],
     )  # fmt: skip
     def test_backs_up_only_what_nothing_inside_is_in_the_way_of(
         self, inside: Asked, name: str, said: str | None
     ) -> None:
-        group = "shop" if name in {"walled1", "static1", "bare1", "old1"} else "office"
+        described = reading.named(str(EXAMPLE))[1]["vms"]
+        group = next(one["group"] for one in described if one["name"] == name)
         lab = Lab(inside.sandbox, speed=SPEED)
         text = lab.said(name=name, group=group)
         lab.close()

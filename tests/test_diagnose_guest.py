@@ -24,6 +24,9 @@ TASK = "GuestAgentSnapshotTaskStatusError"
 MANAGED = "ExtensionOperationFailedForManagedDisks"
 REGISTRY = r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
 
+CRYPTO = r"HKLM:\SOFTWARE\Microsoft\.NETFramework\v4.0.30319"
+INSTALLER = r"HKLM:\SYSTEM\CurrentControlSet\Services\Msiserver"
+
 
 def failed(code: str) -> dict[str, Any]:
     return {"completed": 32, "failed": {"code": code}}
@@ -89,6 +92,34 @@ PLANTED = [
             files={f"/var/lib/waagent/{one}": "<x/>\n" for one in ("GoalState.7.xml", "HostingEnvironmentConfig.7.xml")},
         ),
         "C3", "stale-goal-state", id="goal-state files of an old agent",
+    ),
+    pytest.param(
+        sick("ExtensionSnapshotFailedCOM", services={"COMSysApp": {"state": "stopped", "start": "manual"}}),
+        "C20a", "com-system-application", id="COM+ stopped",
+    ),
+    pytest.param(
+        sick("ExtensionInstallationFailedMDTC", services={"MSDTC": {"account": "LocalSystem"}}),
+        "C20b", "transaction-coordinator", id="a transaction coordinator under the wrong account",
+    ),
+    pytest.param(
+        sick("ExtensionFailedVssServiceInBadState", services={"VSS": {"state": "stopped", "start": "disabled"}}),
+        "C20c", "vss-writers", id="VSS disabled",
+    ),
+    pytest.param(
+        sick("ExtensionFailedVssWriterInBadState", writers={"NTDS": 9}),
+        "C20c", "vss-writers", id="a writer that failed",
+    ),
+    pytest.param(
+        sick("ExtensionConfigParsingFailure", machine_keys={"S-1-1-0": 1180063}),
+        "C20d", "machine-keys", id="rights on the machine's keys",
+    ),
+    pytest.param(
+        sick("ExtensionSnapshotFailedNoSecureNetwork", registry={CRYPTO: {"SchUseStrongCrypto": 0}}),
+        "C20f", "strong-crypto", id="weak cryptography",
+    ),
+    pytest.param(
+        sick("ExtensionVCRedistInstallationFailure", registry={INSTALLER: {"Start": 4}}),
+        "C20g", "windows-installer", id="a disabled installer",
     ),
 ]  # fmt: skip
 

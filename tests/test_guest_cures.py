@@ -107,9 +107,50 @@ HIDDEN_ON_WINDOWS = Sick(
     steps=2,
     back=False,
 )
+COM = "ExtensionSnapshotFailedCOM"
+COORDINATOR = "ExtensionInstallationFailedMDTC"
+VSS = "ExtensionFailedVssServiceInBadState"
+WRITER = "ExtensionFailedVssWriterInBadState"
+CRYPTO = "ExtensionSnapshotFailedNoSecureNetwork"
+RUNTIME = "ExtensionVCRedistInstallationFailure"
+NETWORK_SERVICE = r"NT AUTHORITY\NetworkService"
+KEY = r"HKLM:\SOFTWARE\Microsoft\.NETFramework"
+INSTALLER = r"HKLM:\SYSTEM\CurrentControlSet\Services\Msiserver"
+
+
+def part(playbook: str, code: str, *, back: bool = True, **guest: Any) -> Sick:
+    """Return a Windows VM in which a part that the snapshot needs does not work."""
+    return Sick(playbook, machine("sql1", guest=guest, backup=failing(code)), code=code, back=back)
+
+
+PARTS = {
+    "COM+ disabled": part(
+        "com-system-application", COM, services={"COMSysApp": {"state": "stopped", "start": "disabled"}}
+    ),
+    "COM+ stopped": part(
+        "com-system-application", COM, services={"COMSysApp": {"state": "stopped", "start": "manual"}}
+    ),
+    "MSDTC disabled": part(
+        "transaction-coordinator", COORDINATOR,
+        services={"MSDTC": {"state": "stopped", "start": "disabled", "account": NETWORK_SERVICE}},
+    ),
+    "VSS disabled": part("vss-writers", VSS, services={"VSS": {"state": "stopped", "start": "disabled"}}),
+    "writers that failed": part(
+        "vss-writers", WRITER, back=False,
+        services={"SQLWriter": {}, "CryptSvc": {}}, writers={"SqlServerWriter": 8, "System Writer": 5},
+    ),
+    "strong cryptography not set": part(
+        "strong-crypto", CRYPTO,
+        registry={rf"{KEY}\v4.0.30319": {"SchUseStrongCrypto": None}, rf"{KEY}\v2.0.50727": {"SchUseStrongCrypto": 0}},
+    ),
+    "the installer disabled": part("windows-installer", RUNTIME, registry={INSTALLER: {"Start": 4}}),
+}  # fmt: skip
 CURABLE = [
-    pytest.param(one, id=one.playbook)
-    for one in (PROVIDER, LEFTOVER, SQL, UNIT, OUTDATED, HIDDEN, HIDDEN_ON_WINDOWS)
+    *(
+        pytest.param(one, id=one.playbook)
+        for one in (PROVIDER, LEFTOVER, SQL, UNIT, OUTDATED, HIDDEN, HIDDEN_ON_WINDOWS)
+    ),
+    *(pytest.param(one, id=name) for name, one in PARTS.items()),
 ]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from azremedy.arm import Request
-from azremedy.guest import copied, linux, logs, windows
+from azremedy.guest import components, copied, linux, logs, windows
 from azremedy.guest.answers import KEPT
 
 if TYPE_CHECKING:
@@ -39,12 +39,17 @@ __all__ = [
     "UPDATE",
     "Script",
     "check_of",
+    "installer",
     "known",
     "probe_of",
     "reinstall",
+    "restarting",
     "sent",
+    "serving",
     "shipped",
     "starting",
+    "strong_crypto",
+    "unserving",
     "vss_copy",
 ]
 
@@ -125,6 +130,31 @@ def known(command: str, lines: tuple[str, ...]) -> bool:
 def starting(service: str, mode: str) -> Script:
     """Return the script that has a Windows service start so: `Automatic`, `Manual` or `Disabled`."""
     return Script("set-start", "windows", windows.starting(service, mode))
+
+
+def serving(service: str, mode: str) -> Script:
+    """Return the script that has a Windows service start so, and starts it."""
+    return Script("start-service", "windows", components.serving(service, mode))
+
+
+def unserving(service: str, mode: str) -> Script:
+    """Return the script that stops a Windows service, and has it start so."""
+    return Script("stop-service", "windows", components.unserving(service, mode))
+
+
+def restarting(services: Sequence[str]) -> Script:
+    """Return the script that restarts Windows services."""
+    return Script("restart-services", "windows", components.restarting(services))
+
+
+def strong_crypto(values: Mapping[str, int | None]) -> Script:
+    """Return the script that sets SchUseStrongCrypto by .NET runtime (`v4.0.30319`), or removes it (None)."""
+    return Script("strong-crypto", "windows", components.crypto(values))
+
+
+def installer(start: int) -> Script:
+    """Return the script that sets when the Windows Installer starts, as the registry has it: 3 on demand, 4 never."""
+    return Script("installer", "windows", components.installer(start))
 
 
 def reinstall() -> Script:

@@ -71,7 +71,8 @@ def shown(result: Json, os: str) -> Mapping[str, Json]:
     """
     Return what a probe told, as expectations name it.
 
-    `services` are by name, each with its `state` and `start`; `agent` has these and its `name`.
+    `services` are by name, each with its `state` and `start`; `agent` has these and its `name`. `crypto` and
+    `unstable` are lists, each member with its `name` and its `value` or `state`: names may have dots, and so have paths.
 
     Raises `ValueError` as `answer` does.
     """
@@ -83,6 +84,16 @@ def shown(result: Json, os: str) -> Mapping[str, Json]:
             for name, one in services.items()
             if isinstance(one, list) and len(one) == 2
         }
+    crypto = found.get("crypto")
+    if isinstance(crypto, dict):
+        found["crypto"] = [{"name": name, "value": value} for name, value in crypto.items()]
+    unstable = found.get("unstable")
+    if isinstance(unstable, list):
+        found["unstable"] = [
+            dict(zip(("name", "state"), one, strict=True))
+            for one in unstable
+            if isinstance(one, list) and len(one) == 2
+        ]
     unit = found.get("agent")
     if isinstance(unit, list) and len(unit) == 3:
         found["agent"] = dict(zip(("name", "state", "start"), unit, strict=True))

@@ -44,6 +44,38 @@ class SetStart(Statement):
 
 @statement
 @dataclass(frozen=True, slots=True)
+class StartService(Statement):
+    """Start a service."""
+
+    service: str
+    LINE = "Start-Service -Name «service» -ErrorAction Stop"
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class RestartService(Statement):
+    """Restart a service, and with it the running ones that depend on it."""
+
+    service: str
+    LINE = "Restart-Service -Name «service» -Force -ErrorAction Stop"
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class SetNumber(Statement):
+    """Set a number (a DWORD) below a key of the registry that is there."""
+
+    key: str
+    name: str
+    number: int
+    LINE = (
+        "New-ItemProperty -LiteralPath «key» -Name «name» -PropertyType DWord -Value «number» -Force "
+        "-ErrorAction Stop | Out-Null"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
 class ReadKey(Statement):
     """Read the name of the first key below a key of the registry whose name is like a pattern, under a label of ours."""
 

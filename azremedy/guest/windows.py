@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from azremedy.guest import components
 from azremedy.guest.changing import (
     ExportKey,
     ForgetTask,
@@ -18,6 +19,7 @@ from azremedy.guest.changing import (
     SetStart,
     SetText,
 )
+from azremedy.guest.components import INSTALLER_KEY, MODES
 from azremedy.guest.powershell import (
     Begin,
     Emit,
@@ -39,7 +41,6 @@ from azremedy.guest.powershell import (
 BACKUP_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\BcdrAgent"
 PERSISTENT_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\BcdrAgentPersistentKeys"
 NET_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
-INSTALLER_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Services\Msiserver"
 SESSION_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Control\Session Manager"
 VSS_COPY: Final = "USEVSSCOPYBACKUP"
 
@@ -65,9 +66,6 @@ SERVICES: Final = (
     "RdAgent", "WindowsAzureGuestAgent", "IaasVmProvider", "COMSysApp", "MSDTC", "VSS", "MSSQLSERVER", "MSSQL$*",
 )  # fmt: skip
 """The services that a backup rests on, and those of SQL Server."""
-
-MODES: Final = ("Automatic", "Manual", "Disabled")
-"""How a service may start."""
 
 REBOOT: Final = (
     MarkKey(
@@ -151,14 +149,14 @@ def known(lines: tuple[str, ...]) -> bool:
     if lines == reinstall():
         return True
     try:
-        match statements(lines):
+        match script := statements(lines):
             case (SetStart(service, mode), Say()):
                 return service in SERVICES and mode in MODES and lines == starting(service, mode)
             case (SetText(_, _, text), Say()):
                 return lines == vss_copy(text)
             case (RemoveValue(), Say()):
-                return lines == vss_copy(None)
+                return lines == vss_copy(None) or components.known(lines, script)
             case _:
-                return False
+                return components.known(lines, script)
     except ValueError:
         return False

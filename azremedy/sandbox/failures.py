@@ -104,6 +104,38 @@ FAILURES: Final[Mapping[str, FailureText]] = {
         "Snapshot operation failed because VSS writers were in a bad state.",
         "Error en la operación de instantánea porque los escritores de VSS estaban en un estado incorrecto.",
     ),
+    "ExtensionFailedVssServiceInBadState": FailureText(
+        400262,
+        "Snapshot operation failed due to VSS (Volume Shadow Copy) service in bad state.",
+        "Error en la operación de instantánea porque el servicio VSS (instantáneas de volumen) está en un estado incorrecto.",
+    ),
+    "ExtensionSnapshotFailedCOM": FailureText(
+        400257,
+        "Snapshot operation failed due to COM+ error",
+        "Error en la operación de instantánea debido a un error de COM+",
+    ),
+    "ExtensionInstallationFailedMDTC": FailureText(
+        400258,
+        'Extension installation failed with the error "COM+ was unable to talk to the Microsoft Distributed Transaction '
+        'Coordinator"',
+        'Error de instalación de la extensión: "COM+ no pudo comunicarse con el Coordinador de transacciones distribuidas '
+        'de Microsoft"',
+    ),
+    "ExtensionConfigParsingFailure": FailureText(
+        400259,
+        "Failure in parsing the config for the backup extension.",
+        "Error al analizar la configuración de la extensión de copia de seguridad.",
+    ),
+    "ExtensionSnapshotFailedNoSecureNetwork": FailureText(
+        400263,
+        "The snapshot operation failed because of failure to create a secure network communication channel.",
+        "Error en la operación de instantánea porque no se pudo crear un canal de comunicación de red seguro.",
+    ),
+    "ExtensionVCRedistInstallationFailure": FailureText(
+        400260,
+        "The snapshot operation failed because of failure to install Visual C++ Redistributable for Visual Studio 2015.",
+        "Error en la operación de instantánea porque no se pudo instalar Visual C++ Redistributable para Visual Studio 2015.",
+    ),
     "UserErrorFsFreezeFailed": FailureText(
         400264,
         "Failed to freeze one or more mount-points of the VM to take a file-system consistent snapshot.",

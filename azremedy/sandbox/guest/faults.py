@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from azremedy.guest.components import CRYPTO_KEY, DISABLED, INSTALLER_KEY, RUNTIMES, STRONG_CRYPTO
 from azremedy.guest.windows import NET_KEY
-from azremedy.sandbox.guest.state import AGENT_UNIT, whole
+from azremedy.sandbox.guest.state import AGENT_UNIT, NETWORK_SERVICE, whole
 
 if TYPE_CHECKING:
     from azremedy.sandbox.description import Vm
@@ -16,9 +17,21 @@ BROKEN: Final = "ExtensionOperationFailedForManagedDisks"
 NO_STATUS: Final = "GuestAgentSnapshotTaskStatusError"
 NO_NETWORK: Final = "ExtensionSnapshotFailedNoNetwork"
 
+COM: Final = "ExtensionSnapshotFailedCOM"
+COORDINATOR: Final = "ExtensionInstallationFailedMDTC"
+VSS: Final = "ExtensionFailedVssServiceInBadState"
+WRITER: Final = "ExtensionFailedVssWriterInBadState"
+CONFIG: Final = "ExtensionConfigParsingFailure"
+CRYPTO: Final = "ExtensionSnapshotFailedNoSecureNetwork"
+RUNTIME: Final = "ExtensionVCRedistInstallationFailure"
+
 NET_45: Final = 378389
 CLEAN_SINCE: Final = (2, 2, 20)
 """The agent from which leftover goal-state files do no harm."""
+STABLE, WAITING = 1, 5
+"""The state of a VSS writer that is in order, and the last one of those that have not failed."""
+MACHINE_KEYS: Final = {"S-1-1-0": 0x2019F, "S-1-5-32-544": 0x1F01FF}
+"""What the folder of the machine's keys has to allow everyone, and the administrators."""
 WIRE_SERVER: Final = frozenset({80, 32526})
 
 
@@ -29,7 +42,8 @@ def fault(vm: Vm) -> str | None:
     guest = whole(vm)
     if not set(guest.wire_server) >= WIRE_SERVER:
         return SILENT
-    return of_windows(guest) if vm.os == "Windows" else of_linux(guest)
+    failed = vm.backup.failed.code if vm.backup and vm.backup.failed else ""
+    return of_windows(guest) or of_components(guest, failed) if vm.os == "Windows" else of_linux(guest)
 
 
 def of_windows(guest: Guest) -> str | None:
@@ -40,6 +54,45 @@ def of_windows(guest: Guest) -> str | None:
         return NO_NETWORK
     provider = guest.services.get("IaasVmProvider")
     return BROKEN if provider and provider.start == "disabled" else None
+
+
+def of_components(guest: Guest, failed: str) -> str | None:
+    """
+    Return what a part of Windows that the snapshot needs makes of a backup.
+
+    What is out of order on many a healthy VM (a stopped service, a value that is not set, a writer that waits) is in the way
+    only where the failure with which the estate began says so.
+    """
+    return of_services(guest, failed) or of_writers(guest, failed) or of_registry(guest, failed)
+
+
+def of_services(guest: Guest, failed: str) -> str | None:
+    for name, code in (("COMSysApp", COM), ("MSDTC", COORDINATOR), ("VSS", VSS)):
+        service = guest.services.get(name)
+        if service is None or service.start == "disabled":
+            return code
+        if name != "VSS" and service.state == "stopped" and failed == code:
+            return code
+        if name == "MSDTC" and service.account != NETWORK_SERVICE:
+            return code
+    return None
+
+
+def of_writers(guest: Guest, failed: str) -> str | None:
+    last_good = STABLE if failed == WRITER else WAITING
+    return WRITER if any((state or 0) > last_good for state in guest.writers.values()) else None
+
+
+def of_registry(guest: Guest, failed: str) -> str | None:
+    """Return what rights and values make of a backup."""
+    held = guest.machine_keys or {}
+    if any(held.get(sid, 0) & rights != rights for sid, rights in MACHINE_KEYS.items()):
+        return CONFIG
+    crypto = [(guest.registry.get(rf"{CRYPTO_KEY}\{one}") or {}).get(STRONG_CRYPTO) for one in RUNTIMES]
+    if 0 in crypto or (failed == CRYPTO and None in crypto):
+        return CRYPTO
+    start = (guest.registry.get(INSTALLER_KEY) or {}).get("Start")
+    return RUNTIME if start == DISABLED else None
 
 
 def of_linux(guest: Guest) -> str | None:

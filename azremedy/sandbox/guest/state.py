@@ -7,7 +7,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from azremedy.guest.windows import BACKUP_KEY, HANDLER_STATES, INSTALLER_KEY, NET_KEY
+from azremedy.guest.components import CRYPTO_KEY, INSTALLER_KEY
+from azremedy.guest.windows import BACKUP_KEY, HANDLER_STATES, NET_KEY
 from azremedy.guest.windows import HANDLER as WINDOWS_HANDLER
 from azremedy.sandbox.compute import VERSION, agent_of, backup_extension, snapshot_of
 from azremedy.sandbox.description import Snapshot, Vm
@@ -23,8 +24,6 @@ HANDLER_FOLDER: Final = f"/Packages/Plugins/{WINDOWS_HANDLER}/"
 """The same on Windows, whose files are those of the system drive, and what the agent notes of it in the registry."""
 NETWORK_SERVICE: Final = r"NT AUTHORITY\NetworkService"
 MANUAL: Final = Service(state="stopped", start="manual")
-
-CRYPTO_KEY: Final = r"HKLM:\SOFTWARE\Microsoft\.NETFramework"
 
 WINDOWS: Final = Guest(
     services={

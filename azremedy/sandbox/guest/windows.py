@@ -10,11 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
-from azremedy.guest import changing, copied, powershell
+from azremedy.guest import changing, components, copied, powershell
 from azremedy.guest.powershell import Statement
 from azremedy.sandbox.guest import disks
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
-from azremedy.sandbox.guest.state import CRYPTO_KEY
 from azremedy.sandbox.inside import Guest, Service
 
 STATES: Final = {"running": "Running", "stopped": "Stopped", "failed": "Stopped"}
@@ -63,6 +62,11 @@ class Running:
         for name, service in self.guest.services.items():
             if service is not None and fnmatchcase(name.lower(), like.lower()):
                 yield name, service
+
+    def services_are(self, like: str, **members: str) -> None:
+        """Change the state or the start of services."""
+        changed = {name: msgspec.structs.replace(held, **members) for name, held in self.services(like)}
+        self.guest = msgspec.structs.replace(self.guest, services={**self.guest.services, **changed})
 
     def put(self, key: str, values: Mapping[str, Any]) -> None:
         spelled = next((found for found in self.guest.registry if found.lower() == key.lower()), key)
@@ -119,8 +123,10 @@ def forget_task(_: Running, __: Any) -> None:
     """Leave all as it is: what a task did is what is kept of it."""
 
 
-def halt(_: Running, __: Any) -> None:
-    """Leave it as it is: the restart that follows brings it back."""
+def halt(running: Running, one: changing.Halt) -> None:
+    """Stop a service; where the machine restarts, that brings it back."""
+    if not running.restarts:
+        running.services_are(one.service, state="stopped")
 
 
 def rename_folder(running: Running, one: changing.RenameFolder) -> None:
@@ -195,7 +201,7 @@ def read_writers(running: Running, _: Any) -> None:
 def read_crypto(running: Running, _: Any) -> None:
     for key, values in running.guest.registry.items():
         above, _, name = key.rpartition("\\")
-        if above.lower() == CRYPTO_KEY.lower() and name.lower().startswith("v"):
+        if above.lower() == components.CRYPTO_KEY.lower() and name.lower().startswith("v"):
             running.found["crypto"][name] = str((values or {}).get("SchUseStrongCrypto", ""))
 
 
@@ -222,16 +228,37 @@ def remove_value(running: Running, one: changing.RemoveValue) -> None:
 
 
 def set_start(running: Running, one: changing.SetStart) -> None:
-    found = dict(running.services(one.service))
-    if not found:
+    if not dict(running.services(one.service)):
         raise LookupError(f"Set-Service : Service '{one.service}' was not found on computer '.'.")
     if one.mode.lower() not in STARTS:
         raise LookupError(f"Set-Service : Cannot bind parameter 'StartupType': '{one.mode}' is none.")
-    mode = {"start": one.mode.lower()}
-    changed = {
-        name: msgspec.convert({**msgspec.to_builtins(held), **mode}, Service) for name, held in found.items()
+    running.services_are(one.service, start=one.mode.lower())
+
+
+def start_service(running: Running, one: changing.StartService | changing.RestartService) -> None:
+    found = [service for _, service in running.services(one.service)]
+    if not found or found[0].start == "disabled":
+        raise LookupError(f"Start-Service : Service '{one.service}' cannot be started.")
+    running.services_are(one.service, state="running")
+
+
+def restart_service(running: Running, one: changing.RestartService) -> None:
+    """Restart a service, after which the writers that it brings are stable."""
+    start_service(running, one)
+    writers = {
+        name: 1 if components.WRITERS.get(name) == one.service else state
+        for name, state in running.guest.writers.items()
     }
-    running.guest = msgspec.structs.replace(running.guest, services={**running.guest.services, **changed})
+    running.guest = msgspec.structs.replace(running.guest, writers=writers)
+
+
+def set_number(running: Running, one: changing.SetNumber) -> None:
+    if not running.there(one.key):
+        raise LookupError(f"New-ItemProperty : Cannot find path '{one.key}' because it does not exist.")
+    kept = {
+        name: value for name, value in running.values(one.key).items() if name.lower() != one.name.lower()
+    }
+    running.put(one.key, {**kept, one.name: one.number})
 
 
 def begin_log(running: Running, one: powershell.BeginLog) -> None:
@@ -318,6 +345,9 @@ CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
     changing.SetText: set_text,
     changing.RemoveValue: remove_value,
     changing.SetStart: set_start,
+    changing.StartService: start_service,
+    changing.RestartService: restart_service,
+    changing.SetNumber: set_number,
     powershell.Say: say,
     powershell.BeginLog: begin_log,
     powershell.ListFiles: list_files,
