@@ -69,9 +69,7 @@ class Seat(WorkerPlugin):
         """Read one subscription and judge it. Raises `AzremedyError` as a scan of this machine's own would."""
         session, order = self.session(), self.order
         with self._room.entered(subscription.id) as sized:
-            estate, scan = order.question.ask(
-                session, subscription, sized=sized
-            )
+            estate, scan = order.question.ask(session, subscription, sized=sized)
         return Answer(scan, saved.pack(estate) if order.estates else None)
 
     def session(self) -> Session:
