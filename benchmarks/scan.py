@@ -1,9 +1,9 @@
 """
-What a scan costs beside the least it could cost: `python benchmarks/scan.py [--vms 500 5000] [--runs 3]`.
+What a scan costs beside the least it could cost: `python benchmarks/scan.py [--vms 50 500 5000 50000] [--runs 3]`.
 
-Each size gets a sandbox as a process of its own. The baseline (`benchmarks/baseline.py`) and `azremedy scan` then
-take turns on it; the table shows the median of each, and their ratio, which is the figure that counts: the seconds
-are this machine's.
+Each size gets a sandbox as a process of its own. The baseline (`benchmarks/baseline.py`), the SDK's own typed lists
+(`benchmarks/typed.py`) and `azremedy scan` then take turns on it; the table shows the median of each, and their ratios,
+which are the figures that count: the seconds are this machine's.
 """
 
 from __future__ import annotations
@@ -81,13 +81,16 @@ def compare(vms: int, runs: int) -> str:
         asked = addresses(scan, environ)
         plan = Path(name) / "addresses.json"
         plan.write_text(json.dumps(asked), encoding="utf-8")
-        least = [sys.executable, str(HERE / "baseline.py"), str(plan), endpoint]
-        pairs = [(measured(least, environ), measured(scan, environ)) for _ in range(runs)]
-    baseline, ours = median([pair[0] for pair in pairs]), median([pair[1] for pair in pairs])
+        others = [
+            [sys.executable, str(HERE / one), str(plan), endpoint] for one in ("baseline.py", "typed.py")
+        ]
+        turns = [[measured(one, environ) for one in (*others, scan)] for _ in range(runs)]
+    baseline, typed, ours = (median([turn[place] for turn in turns]) for place in range(3))
     return (
-        f"| {vms:,} | {len(asked['lists'])} + {len(asked['singles'])} | {baseline.wall:.2f} | {ours.wall:.2f} "
-        f"| **{ours.wall / baseline.wall:.2f}** | {ours.cpu / baseline.cpu:.2f} "
-        f"| {baseline.memory:.0f} | {ours.memory:.0f} |"
+        f"| {vms:,} | {len(asked['lists'])} + {len(asked['singles'])} "
+        f"| {baseline.wall:.2f} | {typed.wall:.2f} | {ours.wall:.2f} "
+        f"| **{ours.wall / baseline.wall:.2f}** | {ours.cpu / baseline.cpu:.2f} | {ours.wall / typed.wall:.2f} "
+        f"| {baseline.memory:.0f} | {typed.memory:.0f} | {ours.memory:.0f} | {ours.cpu / vms * 1e6:.0f} |"
     )
 
 
@@ -95,11 +98,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--vms", type=int, nargs="+", default=[500, 5000])
+    parser.add_argument("--vms", type=int, nargs="+", default=[50, 500, 5000, 50000])
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
-    print("| VMs | lists + singles | baseline s | scan s | wall ratio | CPU ratio | baseline MB | scan MB |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| VMs | lists + singles | baseline s | typed s | scan s | wall ratio | CPU ratio | of typed "
+        "| baseline MB | typed MB | scan MB | CPU µs a VM |"
+    )
+    print(f"|{'---|' * 12}")
     for vms in chosen.vms:
         print(compare(vms, chosen.runs), flush=True)
 
