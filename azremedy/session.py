@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 
 from azremedy.azure import (
     ArmReader,
-    ArmWriter,
     ClientSecret,
     find_cloud,
     management_groups,
@@ -41,6 +40,7 @@ from azremedy.suppression import Suppression
 
 if TYPE_CHECKING:
     from azremedy.asking import Inside
+    from azremedy.azure.writer import ArmWriter
 
 WORKERS = 16
 """Requests in flight at once: what ARM's refill rate can use, with room for its latency."""

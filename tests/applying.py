@@ -18,7 +18,8 @@ from azure.identity import ClientSecretCredential
 from azremedy import journal
 from azremedy.apply import ArmClock, Result, Settings, Stop, carry_out
 from azremedy.arm import ArmId, Json, Request, Writer
-from azremedy.azure import ArmWriter, ClientSecret, find_cloud, open_writer
+from azremedy.azure import ClientSecret, find_cloud, open_writer
+from azremedy.azure.writer import ArmWriter
 from azremedy.journal import Journal, Run
 from azremedy.plan import (
     Bracket,

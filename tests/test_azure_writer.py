@@ -9,10 +9,11 @@ import pytest
 from misbehaving import TOKEN, Answer, Server, closed_port, error, misbehaving, secret
 
 from azremedy.arm import ArmId, Request
-from azremedy.azure import ArmWriter, Cloud, open_writer
+from azremedy.azure import Cloud, open_writer
 from azremedy.azure.credential import sign_in
 from azremedy.azure.pace import Pace
 from azremedy.azure.transport import Session, requests_transport
+from azremedy.azure.writer import ArmWriter
 from azremedy.errors import ReadError, WriteError
 
 if TYPE_CHECKING:

@@ -151,6 +151,17 @@ def test_debug_logs_requests_without_secrets_on_stderr(signed_in: dict[str, str]
     assert signed_in["AZURE_CLIENT_SECRET"] not in ended.err
 
 
+def test_a_scan_does_not_even_load_what_writes(signed_in: dict[str, str]) -> None:
+    script = (
+        "import sys; from azremedy.cli import run; run(sys.argv[1:]);"
+        "print(*(name for name in sys.modules if name.startswith(('azremedy.apply', 'azremedy.azure.writer'))))"
+    )
+    line = [*command()[:2], "-c", script, "scan", "-o", "none"]
+    ended = subprocess.run(line, env=environment(**signed_in), capture_output=True, text=True, check=True)
+
+    assert ended.stdout == "\n"
+
+
 def test_a_deadline_leaves_the_rest_unread(signed_in: dict[str, str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"https://127.0.0.1:{silent.getsockname()[1]}"

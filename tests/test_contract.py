@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 PLAYBOOKS = playbook.load()
 
 LAYERS = (
-    {"arm", "ci", "derived", "errors", "paging"},
+    {"addressing", "arm", "ci", "derived", "errors", "paging"},
     {
         "resources",
         "estate",

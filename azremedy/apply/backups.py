@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from azremedy import schedule
-from azremedy.apply.addresses import BACKUP, quoted
+from azremedy.addressing import BACKUP, quoted
 from azremedy.arm import ArmId, Json, Reader
 from azremedy.paging import listed
 from azremedy.resources import Schedule

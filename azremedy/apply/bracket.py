@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from azremedy.addressing import quoted, version
 from azremedy.apply import expect, shell
-from azremedy.apply.addresses import quoted, version
 from azremedy.apply.attempt import Attempt, Task, attempt, noted
 from azremedy.apply.keep import writable
 from azremedy.apply.means import UNREADABLE, Means, Patience

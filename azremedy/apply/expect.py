@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias, cast
 
+from azremedy.addressing import quoted, version
 from azremedy.agent import numbers
 from azremedy.apply import backups
-from azremedy.apply.addresses import quoted, version
 from azremedy.arm import ArmId, Json, ProbingReader, Reader
 from azremedy.errors import ReadError
 from azremedy.guest import PROBES, answers, sent

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-from azremedy.apply.addresses import PERMISSIONS, quoted
+from azremedy.addressing import PERMISSIONS, quoted
 from azremedy.arm import ArmId, Json, Reader, Request, Writer
 from azremedy.errors import MissingRights
 from azremedy.paging import listed

@@ -13,7 +13,7 @@ import re
 import shlex
 from typing import Final
 
-from azremedy.apply.addresses import quoted, version
+from azremedy.addressing import quoted, version
 from azremedy.arm import ArmId, Json, Request
 
 BACKSLASH: Final = "\\"

@@ -14,7 +14,6 @@ from azremedy.azure.credential import ClientSecret, sign_in
 from azremedy.azure.pace import Pace
 from azremedy.azure.reader import ArmReader
 from azremedy.azure.transport import Session, requests_transport
-from azremedy.azure.writer import ArmWriter
 from azremedy.ci import in_ci
 from azremedy.errors import ReadError
 
@@ -23,9 +22,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from azremedy.azure.writer import ArmWriter
+
 __all__ = [
     "ArmReader",
-    "ArmWriter",
     "ClientSecret",
     "Cloud",
     "find_cloud",
@@ -141,6 +141,8 @@ def open_writer(
 
     Use it as a context manager, and hand it to `azremedy.apply` alone.
     """
+    from azremedy.azure.writer import ArmWriter  # noqa: PLC0415 - who only reads does not even load what writes
+
     known = os.environ if environ is None else environ
     session = Session(ca=ca, environ=known, workers=workers)
     transport = requests_transport(session)

@@ -11,7 +11,7 @@ import msgspec
 from azure.core.rest import HttpRequest, HttpResponse
 
 from azremedy import __version__
-from azremedy.apply.addresses import quoted, version
+from azremedy.addressing import quoted, version
 from azremedy.arm import Accepted, Look
 from azremedy.azure import pipeline
 from azremedy.azure.failures import SNIPPET, no_answer, plain

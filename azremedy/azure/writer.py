@@ -9,7 +9,7 @@ import msgspec
 from azure.core.rest import HttpRequest, HttpResponse
 
 from azremedy import __version__
-from azremedy.apply.addresses import quoted, version
+from azremedy.addressing import quoted, version
 from azremedy.apply.shapes import refusal
 from azremedy.arm import Accepted, Look, resolved
 from azremedy.azure import pipeline

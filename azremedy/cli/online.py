@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from azremedy import checkpoint, fleet, saved
+from azremedy import fleet, saved
 from azremedy.arm import ArmId
-from azremedy.checkpoint import Checkpoint
 from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
@@ -27,6 +26,7 @@ from azremedy.session import WEEK, Session, connect
 
 if TYPE_CHECKING:
     from azremedy.asking import Inside
+    from azremedy.checkpoint import Checkpoint
     from azremedy.cli.scan_flags import Flags
 
 Tell = Callable[[Scan], None]
@@ -204,6 +204,8 @@ def kept(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Iterator[Ch
     if flags.checkpoint is None:
         yield None
         return
+    from azremedy import checkpoint  # noqa: PLC0415 - only this flag needs it
+
     every = load().values() if flags.guest else outside()
     reads = needs(every if playbooks is None else playbooks) | flags.selection.needs
     asked = {

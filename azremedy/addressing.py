@@ -1,4 +1,4 @@
-"""How ARM is addressed by apply: the api-version of each type, and ids as they stand in a URL."""
+"""How ARM is addressed: the api-version of each type, and ids as they stand in a URL."""
 
 from __future__ import annotations
 
