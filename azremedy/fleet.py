@@ -28,7 +28,7 @@ ROOM = 25_000
 """VMs that are in memory at once; a subscription of more is read alone."""
 
 UNKNOWN = 1_000
-"""VMs that a subscription counts for until its own are known."""
+"""VMs that a subscription counts for until its own are known, as long as none is; then for the mean of this and those known."""
 
 
 def each(
@@ -70,7 +70,8 @@ class Room:
 
     def __init__(self, room: int = ROOM, unknown: int = UNKNOWN) -> None:
         self._room, self._unknown = room, unknown
-        self._held: dict[ArmId, int] = {}
+        self._held: dict[ArmId, int | None] = {}
+        self._known: dict[ArmId, int] = {}
         self._changed = Condition()
         self._closed = False
 
@@ -81,7 +82,7 @@ class Room:
             self._changed.wait_for(self._free)
             if self._closed:
                 raise Incomplete("The run was ended before this was read.")
-            self._held[subscription] = self._unknown
+            self._held[subscription] = None
         try:
             yield lambda vms: self._hold(subscription, vms)
         finally:
@@ -94,12 +95,15 @@ class Room:
             self._changed.notify_all()
 
     def _free(self) -> bool:
-        return self._closed or not self._held or sum(self._held.values()) + self._unknown <= self._room
+        unknown = sum(vms is None for vms in self._held.values())
+        expected = (self._unknown + sum(self._known.values())) / (1 + len(self._known))
+        taken = sum(vms or 0 for vms in self._held.values()) + expected * (unknown + 1)
+        return self._closed or not self._held or taken <= self._room
 
     def _hold(self, subscription: ArmId, vms: int | None) -> None:
         with self._changed:
             if vms is None:
                 del self._held[subscription]
             else:
-                self._held[subscription] = vms
+                self._held[subscription] = self._known[subscription] = vms
             self._changed.notify_all()

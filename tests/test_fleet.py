@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Barrier, Event, Lock, Thread
 
@@ -216,6 +217,30 @@ def test_memory_is_shared_by_size() -> None:
     for thread in (*threads, late):
         thread.join(5)
     assert inside == 0
+
+
+@pytest.mark.parametrize(("vms", "more"), [(1, 16), (30, 1), (90, 0)])
+def test_what_is_known_of_some_subscriptions_is_expected_of_others(vms: int, more: int) -> None:
+    room = Room(100, 10)
+    with ExitStack() as stack:
+        inside = [stack.enter_context(room.entered(ArmId(f"/subscriptions/{nth}"))) for nth in range(3)]
+        inside[0](vms)
+        let_in: list[int] = []
+
+        def enter(nth: int) -> None:
+            with room.entered(ArmId(f"/subscriptions/{nth}")):
+                let_in.append(nth)
+                end.wait(5)
+
+        end = Event()
+        threads = [Thread(target=enter, args=(nth,)) for nth in range(3, 23)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        assert len(let_in) == more
+        end.set()
+    for thread in threads:
+        thread.join(5)
 
 
 def test_a_subscription_larger_than_the_room_is_read_alone() -> None:
