@@ -345,6 +345,7 @@ def linux(name: str = "sql1", *, ports: tuple[Port, ...] | None = None, **change
         config=(Setting("Extensions.Enabled", "y"), Setting("Provisioning.Agent", "auto")),
         snapshot=1,
         leases=1,
+        dhcp=1,
         pythons=("python3",),
     )
     return Guest(vm_id(name), NOW, linux=replace(healthy, **changes), ports=OPEN if ports is None else ports)

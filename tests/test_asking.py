@@ -559,7 +559,7 @@ class TestTheEstateWithCausesInside:
         ("name", "said"),
         [
             ("walled1", S1), ("static1", "ExtensionSnapshotFailedNoNetwork"),
-            ("bare1", "ExtensionOperationFailedForManagedDisks"), ("old1", S1), ("legacy1", S1),
+            ("static2", "ExtensionSnapshotFailedNoNetwork"), ("bare1", "ExtensionOperationFailedForManagedDisks"), ("old1", S1), ("legacy1", S1),
             ("idle1", "ExtensionOperationFailedForManagedDisks"), ("db1", None), ("patched1", None),
             ("complus1", "ExtensionSnapshotFailedCOM"), ("dtc1", "ExtensionInstallationFailedMDTC"),
             ("writer1", "ExtensionFailedVssWriterInBadState"), ("keys1", "ExtensionConfigParsingFailure"),

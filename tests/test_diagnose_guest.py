@@ -25,6 +25,7 @@ MANAGED = "ExtensionOperationFailedForManagedDisks"
 REGISTRY = r"HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full"
 
 CRYPTO = r"HKLM:\SOFTWARE\Microsoft\.NETFramework\v4.0.30319"
+LEASE, NETPLAN = "/run/systemd/netif/leases/2", "/etc/netplan/50-cloud-init.yaml"
 INSTALLER = r"HKLM:\SYSTEM\CurrentControlSet\Services\Msiserver"
 
 
@@ -69,6 +70,13 @@ PLANTED = [
     pytest.param(sick(MANAGED, wire_server=[80]), "C1", "wire-server", id="an error that names the way out only"),
     pytest.param(
         sick(SILENT, adapters=[{"dhcp": False}]), "C4c", "guest-dhcp", id="an address typed into Windows"
+    ),
+    pytest.param(
+        sick(
+            SILENT, "Linux",
+            files={LEASE: None, NETPLAN: "network:\n  ethernets:\n    eth0:\n      addresses: [10.0.0.4/24]\n"},
+        ),
+        "C4c", "guest-dhcp", id="an address typed into Linux",
     ),
     pytest.param(
         sick(TASK, registry={REGISTRY: {"Release": 378388}}), "C2", "dotnet-runtime", id="an old .NET"

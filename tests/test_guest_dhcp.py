@@ -1,4 +1,4 @@
-"""DHCP is off in the Windows guest."""
+"""DHCP is off in the guest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from building import estate, failed_item, failed_job, found, item, left, linux, policy, undecided, vm, windows
 
 from azremedy.playbook import Severity
-from azremedy.resources import Adapter
+from azremedy.resources import Adapter, Setting
 
 ID = "guest-dhcp"
 S1 = "UserErrorGuestAgentStatusUnavailable"
@@ -43,6 +43,67 @@ def test_is_left_to_a_person_and_says_in_which_order() -> None:
     assert reason.index("in Azure first") < reason.index("turn DHCP on")
 
 
+class TestOnLinux:
+    TYPED = linux(leases=0, dhcp=0, static=("netplan", "ifcfg"))
+
+    def test_is_suspected_where_all_is_typed_in_and_no_lease_is_there(self) -> None:
+        [finding] = found(ID, estate(vm(os="Linux"), item(), self.TYPED))
+
+        assert finding.severity is Severity.SUSPECTED
+        assert finding.message == "DHCP is off in Linux, and the address is typed in there (netplan, ifcfg)"
+
+    def test_is_corroborated_by_a_code_whose_causes_name_it(self) -> None:
+        [finding] = found(ID, estate(vm(os="Linux"), failed_item(), failed_job(S1), self.TYPED))
+
+        assert finding.severity is Severity.CORROBORATED
+
+    @pytest.mark.parametrize(
+        ("told", "says"),
+        [
+            ({"dhcp": 0, "static": ("netplan",)}, "which may be an old one"),
+            ({"leases": 0}, "no lease of DHCP"),
+            ({"leases": 0, "dhcp": 0}, "no lease of DHCP"),
+        ],
+    )
+    def test_gives_no_verdict_where_configuration_and_leases_do_not_agree(self, told: Any, says: str) -> None:
+        [gap] = undecided(ID, estate(vm(os="Linux"), item(), linux(**told)))
+
+        assert says in gap.because
+
+    @pytest.mark.parametrize(
+        ("who", "says"),
+        [
+            ("netplan", "dhcp4: true"), ("NetworkManager", "ipv4.method auto"), ("ifcfg", "BOOTPROTO=dhcp"),
+            ("interfaces", "inet dhcp"), ("networkd", "DHCP=ipv4"),
+        ],
+    )  # fmt: skip
+    def test_is_left_to_a_person_and_says_where_and_in_which_order(self, who: str, says: str) -> None:
+        bad = linux(leases=0, dhcp=0, static=(who,))
+        reason = left(ID, estate(vm(os="Linux"), item(), bad)).reason
+
+        assert reason.index("in Azure first") < reason.index("turn DHCP on in Linux") < reason.index(says)
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            pytest.param({}, id="it has DHCP and a lease"),
+            pytest.param({"dhcp": 0}, id="it holds a lease, and is set up in a way that nobody knows"),
+            pytest.param({"static": ("netplan",)}, id="an address is typed in beside DHCP"),
+            pytest.param(
+                {
+                    "leases": 0, "dhcp": 0, "static": ("ifcfg",),
+                    "config": (Setting("Protocol.EndpointDiscovery", "static"),),
+                },
+                id="the agent is told where the wire server is",
+            ),
+        ],
+    )  # fmt: skip
+    def test_stays_silent_when(self, told: Any) -> None:
+        healthy = estate(vm(os="Linux"), failed_item(), failed_job(S1), linux(**told))
+
+        assert (found(ID, healthy), undecided(ID, healthy)) == ([], [])
+
+
 class TestStaysSilentWhen:
     @pytest.mark.parametrize(
         "healthy",
@@ -66,7 +127,7 @@ class TestStaysSilentWhen:
                 ),
                 id="another adapter has DHCP",
             ),
-            pytest.param(estate(vm(os="Linux"), item(), linux(leases=0)), id="it is Linux"),
+            pytest.param(estate(vm(os="Linux"), item(), linux()), id="it is Linux"),
             pytest.param(estate(vm(), failed_item(), failed_job(S1)), id="nobody asked inside"),
             pytest.param(
                 estate(

@@ -26,6 +26,30 @@ from azremedy.sandbox.inside import FILE, Guest
 LINUX = Vm(name="web1", group="shop", os="Linux")
 WINDOWS = Vm(name="sql1", group="shop")
 PROBE = guest.PROBES["linux"].lines
+NETPLAN = "/etc/netplan/50-cloud-init.yaml"
+SYSCONFIG = "/etc/sysconfig/network-scripts"
+CONNECTIONS = "/etc/NetworkManager/system-connections"
+CONFIGURED = [
+    ("/etc/netplan/a.yaml", "network: {ethernets: {eth0: {dhcp4: yes, addresses: [10.0.0.5/24]}}}\n", "dhcp", 1),
+    ("/etc/netplan/b.yaml", "ethernets:\n  eth0:\n    dhcp4: false\n    addresses:\n      - 10.0.0.4/24\n", "static", ["netplan"]),
+    ("/etc/netplan/c.yaml", "bonds:\n  eth1:\n    dhcp4: no\n    routes:\n    - to: 10.1.0.0/16\n", "static", []),
+    ("/etc/netplan/d.yaml", "ethernets:\n  eth0:\n    # dhcp4: true\n    addresses: [10.0.0.4/24]\n", "dhcp", 0),
+    (f"{CONNECTIONS}/a", "[connection]\ntype=ethernet\n\n[ipv4]\nmethod=manual\n\n[ipv6]\nmethod=auto\n", "static", ["NetworkManager"]),
+    (f"{CONNECTIONS}/b", "[connection]\ntype=ethernet\n\n[ipv4]\nmethod=auto\n", "dhcp", 1),
+    (f"{CONNECTIONS}/lo", "[connection]\ntype=loopback\n\n[ipv4]\nmethod=manual\n", "static", []),
+    (f"{SYSCONFIG}/ifcfg-eth0", "BOOTPROTO=none\nONBOOT=yes\nIPADDR=10.0.0.4\n", "static", ["ifcfg"]),
+    (f"{SYSCONFIG}/ifcfg-eth1", "BOOTPROTO='dhcp'\n", "dhcp", 1),
+    (f"{SYSCONFIG}/ifcfg-eth0:1", "BOOTPROTO=static\nIPADDR=10.0.0.5\n", "static", []),
+    (f"{SYSCONFIG}/ifcfg-lo", "IPADDR=127.0.0.1\n", "static", []),
+    (f"{SYSCONFIG}/ifcfg-eth2", "ONBOOT=no\nIPADDR=10.0.0.6\n", "static", []),
+    ("/etc/sysconfig/network/ifcfg-eth0", "BOOTPROTO='static'\nIPADDR='10.0.0.4/24'\n", "static", ["ifcfg"]),
+    ("/etc/network/interfaces", "iface lo inet loopback\niface eth0 inet static\n  address 10.0.0.4\n", "static", ["interfaces"]),
+    ("/etc/network/interfaces.d/50-cloud-init", "auto eth0\niface eth0 inet dhcp\n", "dhcp", 1),
+    ("/etc/systemd/network/10-eth.network", "[Match]\nName=eth0\n[Network]\nAddress=10.0.0.4/24\n", "static", ["networkd"]),
+    ("/etc/systemd/network/20-eth.network", "[Match]\nName=en*\n[Network]\nDHCP=ipv4\n", "dhcp", 1),
+    ("/etc/systemd/network/30-br.network", "[Match]\nName=br0\n[Network]\nAddress=10.9.0.1/24\n", "static", []),
+]  # fmt: skip
+"""How Linux's ways to configure a network are read: a file, and what the probe makes of it."""
 WALLED = pytest.mark.skipif(
     not linux.walled(), reason="this machine admits no namespaces, so no script but azremedy's own is run"
 )
@@ -165,7 +189,7 @@ class TestWhatAScriptChanges:
     def test_leaves_other_vms_alone(self, tmp_path: Path) -> None:
         with lab(tmp_path, estate(web(), vm("web2", os="Linux"))) as found:
             run(found, "echo mine > /etc/note", name="web2")
-            assert said(found, "ls /etc") == "azure\nos-release\nwaagent.conf\n"
+            assert said(found, "ls /etc") == "azure\nnetplan\nos-release\nwaagent.conf\n"
 
     def test_a_package_comes_from_the_repository(self, tmp_path: Path) -> None:
         old = {"packages": {"walinuxagent": "2.2.45-1"}, "available": {"walinuxagent": "2.11.1.12-1"}}
@@ -279,7 +303,7 @@ class TestTheProbeForLinux:
                 "Extensions.Enabled": "y", "Provisioning.Agent": "auto", "AutoUpdate.Enabled": "y",
                 "Logs.Verbose": "n", "OS.EnableFirewall": "y",
             },
-            "backup": {"fsfreeze": "True"}, "snapshot": 0, "stale": 0, "leases": 1, "selinux": None, "pythons": ["python3"],
+            "backup": {"fsfreeze": "True"}, "snapshot": 0, "stale": 0, "leases": 1, "dhcp": 1, "static": [], "selinux": None, "pythons": ["python3"],
             "reboot": False, "ports": {"80": True, "32526": True},
         }  # fmt: skip
 
@@ -313,6 +337,10 @@ class TestTheProbeForLinux:
                 "stale", 2, id="leftover goal states",
             ),
             pytest.param({"files": {"/run/systemd/netif/leases/2": None}}, "leases", 0, id="no lease"),
+            *(
+                pytest.param({"files": {NETPLAN: None, path: content}}, member, value, id=path)
+                for path, content, member, value in CONFIGURED
+            ),
             pytest.param({"selinux": "Enforcing"}, "selinux", "Enforcing", id="SELinux"),
             pytest.param({"files": {"/usr/bin/python3": None}}, "pythons", [], id="no Python"),
             pytest.param({"files": {"/run/reboot-required": ""}}, "reboot", True, id="a restart is due"),

@@ -83,6 +83,8 @@ def linux(told: Mapping[str, Json]) -> LinuxGuest:
         snapshot=whole(told["snapshot"]),
         stale=whole(told["stale"]),
         leases=whole(told["leases"]),
+        dhcp=whole(told["dhcp"]),
+        static=each(told["static"], short),
         selinux=optional(told["selinux"]),
         pythons=each(told["pythons"], short),
         reboot_required=truth(told["reboot"]),

@@ -18,8 +18,8 @@ OF_WINDOWS: Final = SHARED | {
     "services", "accounts", "settings", "marks", "adapters", "writers", "unstable", "crypto", "machinekeys",
 }  # fmt: skip
 OF_LINUX: Final = SHARED | {
-    "distribution", "release", "agent", "restart", "package", "goal", "config", "backup", "snapshot", "stale", "leases", "selinux",
-    "pythons", "reboot",
+    "distribution", "release", "agent", "restart", "package", "goal", "config", "backup", "snapshot", "stale", "leases", "dhcp",
+    "static", "selinux", "pythons", "reboot",
 }  # fmt: skip
 
 

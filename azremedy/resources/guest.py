@@ -94,7 +94,8 @@ class LinuxGuest:
     `agent` is the agent's unit, `restart` what systemd does when it ends. `config` are keys of waagent.conf (None: there
     is no such file), `backup_config` those of vmbackup.conf. `snapshot`
     counts the folders of Backup's extension, `stale` counts leftover goal-state files of an old agent,
-    `leases` files of DHCP leases. `pythons` are the interpreters that Backup's extension would find.
+    `leases` files of DHCP leases, `dhcp` files that set an Ethernet adapter up with DHCP. `static` is who has an address
+    typed in: `netplan`, `NetworkManager`, `ifcfg`, `interfaces`, `networkd`. `pythons` are the interpreters that Backup's extension would find.
     """
 
     distribution: str | None = None
@@ -108,6 +109,8 @@ class LinuxGuest:
     snapshot: int = 0
     stale: int = 0
     leases: int = 0
+    dhcp: int = 0
+    static: tuple[str, ...] = ()
     selinux: str | None = None
     pythons: tuple[str, ...] = ()
     reboot_required: bool = False

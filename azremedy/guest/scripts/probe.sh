@@ -63,6 +63,43 @@ for file in "${SYSROOT:-}/run/systemd/netif/leases"/* "${SYSROOT:-}/var/lib/dhcp
   [ -f "$file" ] && leases=$((leases + 1))
 done
 
+# How the addresses of Ethernet adapters are configured: "dhcp" counts files, "static" names who has one typed in.
+dhcp=0; static=
+typed() {
+  case $static in *"\"$1\""*) return ;; esac
+  static="$static${static:+,}\"$1\""
+}
+read_config() { lines=; [ -f "$1" ] && lines=$(sed 's/^[[:space:]]*#.*//' "$1" | tr -d "\"'"); [ -n "$lines" ]; }
+says() { printf '%s\n' "$lines" | grep -Eqi "$1"; }
+for file in "${SYSROOT:-}/etc/netplan"/*.yaml; do
+  read_config "$file" || continue
+  if says 'dhcp4: *(true|yes|on)'; then dhcp=$((dhcp + 1))
+  elif printf '%s\n' "$lines" | grep -v 'to:' | grep -Eq '[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+/[0-9]+'; then typed netplan; fi
+done
+for file in "${SYSROOT:-}/etc/NetworkManager/system-connections"/* "${SYSROOT:-}/run/NetworkManager/system-connections"/*; do
+  read_config "$file" && says '^type=(802-3-)?ethernet' || continue
+  case $(printf '%s\n' "$lines" | sed -n '/^\[ipv4\]/,/^\[/s/^method=//p' | head -n 1) in
+    auto) dhcp=$((dhcp + 1)) ;;
+    manual) typed NetworkManager ;;
+  esac
+done
+for file in "${SYSROOT:-}/etc/sysconfig/network-scripts"/ifcfg-* "${SYSROOT:-}/etc/sysconfig/network"/ifcfg-*; do
+  case $file in *ifcfg-lo|*:*|*.*|*~) continue ;; esac
+  read_config "$file" || continue
+  says '^ONBOOT=no' && continue
+  if says '^BOOTPROTO=dhcp'; then dhcp=$((dhcp + 1)); elif says '^IPADDR'; then typed ifcfg; fi
+done
+for file in "${SYSROOT:-}/etc/network/interfaces" "${SYSROOT:-}/etc/network/interfaces.d"/*; do
+  read_config "$file" || continue
+  if says '^[[:space:]]*iface +e[^ ]* +inet +dhcp'; then dhcp=$((dhcp + 1))
+  elif says '^[[:space:]]*iface +e[^ ]* +inet +static'; then typed interfaces; fi
+done
+for file in "${SYSROOT:-}/etc/systemd/network"/*.network; do
+  read_config "$file" && says '^(Name=(e|\*)|MACAddress=|Type=ether)' || continue
+  if says '^DHCP=(yes|true|ipv4)'; then dhcp=$((dhcp + 1))
+  elif says '^Address=[0-9]+\.'; then typed networkd; fi
+done
+
 pythons=; comma=
 for name in python3 python3.8 python3.7 python3.6 python3.5 python2.7 python2.6 python2 python; do
   for folder in usr/bin usr/local/bin; do
@@ -79,5 +116,6 @@ printf '{"azremedy":1,"os":"linux","distribution":%s,"release":%s,' "$(word "$(v
   "$(word "$(value VERSION_ID "$release")")"
 printf '"agent":%s,"restart":%s,"package":%s,"goal":%s,' "$unit" "$(word "$restart")" "$(word "$package")" "$(word "$goal")"
 printf '"config":%s,"backup":%s,"snapshot":%s,"stale":%s,"leases":%s,' "$config" "$backup" "$snapshot" "$stale" "$leases"
+printf '"dhcp":%s,"static":[%s],' "$dhcp" "$static"
 printf '"selinux":%s,"pythons":[%s],"reboot":%s,' "$(word "$selinux")" "$pythons" "$reboot"
 printf '"ports":{"80":%s,"32526":%s}}\n' "$(port 80)" "$(port 32526)"

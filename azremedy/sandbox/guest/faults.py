@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from azremedy.guest.components import CRYPTO_KEY, DISABLED, INSTALLER_KEY, RUNTIMES, STRONG_CRYPTO
@@ -32,6 +33,13 @@ STABLE, WAITING = 1, 5
 """The state of a VSS writer that is in order, and the last one of those that have not failed."""
 MACHINE_KEYS: Final = {"S-1-1-0": 0x2019F, "S-1-5-32-544": 0x1F01FF}
 """What the folder of the machine's keys has to allow everyone, and the administrators."""
+NETWORK: Final = r"/etc/(netplan|NetworkManager|sysconfig/network(-scripts)?|network|systemd/network)/"
+LEASE: Final = r"/(run/systemd/netif/leases|var/lib/(dhcp|dhclient|NetworkManager|wicked))/.*"
+DHCP: Final = re.compile(
+    r"dhcp4: *true|^method=auto|^BOOTPROTO=\W?dhcp|inet dhcp|^DHCP=(yes|ipv4)", re.MULTILINE
+)
+STATIC: Final = re.compile(r"addresses: *\[|^method=manual|^IPADDR|inet static|^Address=", re.MULTILINE)
+"""How the configuration of a network says that an adapter has DHCP, or an address of its own."""
 WIRE_SERVER: Final = frozenset({80, 32526})
 
 
@@ -101,10 +109,21 @@ def of_linux(guest: Guest) -> str | None:
         return NO_STATUS
     if not any("/bin/python" in name for name in guest.files):
         return BROKEN
+    if typed_in(guest):
+        return NO_NETWORK
     stale = [name for name in guest.files if leftover(name)]
     package = (guest.packages.get(AGENT_UNIT) or "").partition("-")[0]
     old = tuple(int(part) for part in package.split(".") if part.isdigit()) < CLEAN_SINCE
     return SILENT if stale and package and old else None
+
+
+def typed_in(guest: Guest) -> bool:
+    """Whether an address is typed into Linux, no adapter has DHCP, and the agent is not told where the wire server is."""
+    if "Protocol.EndpointDiscovery=static" in (guest.files.get("/etc/waagent.conf") or ""):
+        return False
+    held = [content or "" for name, content in guest.files.items() if re.match(NETWORK, name)]
+    leased = any(re.match(LEASE, name) for name in guest.files)
+    return any(map(STATIC.search, held)) and not (leased or any(map(DHCP.search, held)))
 
 
 def leftover(path: str) -> bool:

@@ -56,6 +56,9 @@ WINDOWS: Final = Guest(
     },
 )
 
+NETPLAN: Final = "/etc/netplan/50-cloud-init.yaml"
+"""Where Ubuntu has it that the adapter gets its address by DHCP."""
+
 LINUX: Final = Guest(
     services={AGENT_UNIT: Service()},
     files={
@@ -68,6 +71,7 @@ LINUX: Final = Guest(
         "/var/lib/waagent/GoalState.1.xml": "<placeholder/>\n",
         "/var/log/waagent.log": "INFO Daemon Azure Linux Agent\n",
         "/run/systemd/netif/leases/2": "ADDRESS=10.0.0.4\nOPTION_245=a83f8110\n",
+        NETPLAN: "network:\n  version: 2\n  ethernets:\n    eth0:\n      dhcp4: true\n",
         "/usr/bin/python3": "#!/bin/sh\n",
     },
     packages={AGENT_UNIT: "2.11.1.12-0ubuntu1"},
