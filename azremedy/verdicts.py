@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
-from azremedy import facts
+from azremedy import agent, facts
 from azremedy.causes import Cause, causes, covers, unfolded
 from azremedy.estate import Protected
 from azremedy.facts import Subject
@@ -140,15 +140,36 @@ def open_questions(cause: Cause, seeing: Mapping[str, Playbook[Any]], said: Said
     for id_, playbook in seeing.items():
         missing = playbook.needs - said.subject.estate.reads
         if missing == {Read.GUEST}:
-            yield f"--guest, which asks inside the VM ({id_})"
+            yield f"--guest, which asks inside the VM{first(said)} ({id_})"
         elif missing:
             yield f"{cause.tells} ({id_}: not read were {', '.join(sorted(missing))})"
         elif any(gap.playbook == id_ for gap in said.gaps):
             refused = {gap.read for gap in unread if gap.status == 403} & playbook.needs
             rights = ", ".join(sorted({RIGHTS[read] for read in refused}))
-            yield f"the right {rights}" if rights else cause.tells
+            before = first(said) if playbook.inside else ""
+            yield (
+                f"the right {rights}"
+                if rights
+                else f"asking inside the VM{before} ({id_})"
+                if before
+                else cause.tells
+            )
         elif playbook.inside and protected and off(protected):
-            yield f"asking inside the VM once it runs ({id_})"
+            yield f"asking inside the VM{first(said)} ({id_})"
+
+
+def first(said: Said) -> str:
+    """Return what has to be done before a VM can be asked from inside; empty where nothing is known to be in the way."""
+    estate, protected = said.subject.estate, said.subject.protected
+    if protected and off(protected):
+        return " once it runs: start it first"
+    view = estate.view.get(said.subject.vm)
+    silence = agent.silence(view, estate.read_at) if view else None
+    return (
+        f" once its agent is ready, as {silence}: the cure of agent-unresponsive comes first"
+        if silence
+        else ""
+    )
 
 
 def off(one: Protected) -> bool:

@@ -181,6 +181,35 @@ def test_a_linux_guest_without_a_lease_leaves_dhcp_open(tmp_path: Path) -> None:
         assert "C4c" in of(diagnosed(at, "--guest"), "unknown")
 
 
+class TestWhatComesBeforeAsking:
+    """A VM whose agent is silent, or that does not run, answers nobody: what has to be done first is said as well."""
+
+    @pytest.mark.parametrize("flags", [(), ("--guest",)], ids=["without --guest", "with --guest"])
+    @pytest.mark.parametrize(
+        ("state", "because"),
+        [("not-ready", "the VM agent is not ready"), ("stale", "the VM agent's status is stale")],
+    )
+    def test_the_agent_is_to_be_ready_first(
+        self, tmp_path: Path, flags: tuple[str, ...], state: str, because: str
+    ) -> None:
+        with desk(tmp_path, {**sick(SILENT, wire_server=[]), "agent": state}) as at:
+            made = diagnosed(at, *flags, code=3 if flags else 0)
+
+            assert asked(at) == []
+        [tells] = [one for one in of(made, "unknown")["C1w"]["tells"] if "wire-server" in one]
+        assert f"inside the VM once its agent is ready, as {because}" in tells
+        assert tells.endswith(": the cure of agent-unresponsive comes first (wire-server)")
+        assert "agent-unresponsive" in [one["playbook"] for one in made["findings"]]
+
+    def test_the_vm_is_to_run_first(self, tmp_path: Path) -> None:
+        with desk(tmp_path, {**sick(SILENT), "power": "stopped"}) as at:
+            made = diagnosed(at)
+
+        assert of(made, "unknown")["C4c"]["tells"] == [
+            "--guest, which asks inside the VM once it runs: start it first (guest-dhcp)"
+        ]
+
+
 class TestWhoIsAsked:
     def test_the_one_vm_that_is_meant_however_it_is_named(self, tmp_path: Path) -> None:
         with desk(tmp_path, sick(SILENT, wire_server=[]), sick(SILENT, name="sql2")) as at:
@@ -230,7 +259,9 @@ class TestWhoIsAsked:
             made = diagnosed(at, "--guest")
 
             assert asked(at) == []
-        assert of(made, "unknown")["C4c"]["tells"] == ["asking inside the VM once it runs (guest-dhcp)"]
+        assert of(made, "unknown")["C4c"]["tells"] == [
+            "asking inside the VM once it runs: start it first (guest-dhcp)"
+        ]
 
     def test_with_now_it_asks_whatever_the_schedule_says(self, tmp_path: Path) -> None:
         with desk(tmp_path, sick(SILENT, wire_server=[])) as at:
