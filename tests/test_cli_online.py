@@ -26,6 +26,7 @@ NO_FORM = {
     ("explain", "--all"),
     ("rollback", "--yes"),
     ("rollback", "--allow"),
+    ("rollback", "--now"),
     *((name, flag) for name in ("scan", "diagnose") for flag in ("--guest", "--now")),
     ("logs", "--now"),
     *(

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from commands import Desk, document, locks, written
 from jsonschema import Draft202012Validator
+from sandboxed import estate, vm
 
 from azremedy.report.schema import schema
 from azremedy.sandbox import Sandbox, embedded
@@ -19,6 +20,9 @@ from azremedy.sandbox import Sandbox, embedded
 APPLY = ("--allow", "guarded", "--apply", "--yes", "-o", "json")
 EGRESS = ("fix", "-s", "demo", "--playbook", "storage-egress", *APPLY)
 LOCKS = ("fix", "-s", "demo", "--playbook", "restore-point-lock", *APPLY)
+
+
+FAILED = {"completed": 56, "failed": {"code": "UserErrorGuestAgentStatusUnavailable", "hours_ago": 8}}
 
 
 @pytest.fixture
@@ -76,6 +80,27 @@ def test_times_of_runs_are_local_on_screen_and_in_utc_for_programs(run: Desk, sa
         shown = run(*line, **zone).out
         assert re.search(rf"{began.astimezone(there):%Y-%m-%d %H}:\d\d \+0545", shown), shown
         assert "+00:00" not in shown
+
+
+def test_a_rollback_waits_for_a_backup_that_is_due_unless_told_otherwise(tmp_path: Path) -> None:
+    closed = vm("edge1", extension_operations=False, backup=FAILED)
+    with embedded(tmp_path / "sandbox", estate=estate(closed), speed=100) as sandbox:
+        run = Desk(sandbox, tmp_path)
+        id_ = applied(run, "fix", "-s", "demo", "--playbook", "extension-operations", "--now", *APPLY)
+        [policy] = [key for key in sandbox.snapshot() if key.endswith("/backuppolicies/daily")]
+        soon = sandbox.now + timedelta(minutes=12)
+        times = [f"2024-01-01T{soon:%H:%M}:00Z"]
+        sandbox.change(policy, "properties.schedulePolicy.scheduleRunTimes", times)
+        sandbox.clear()
+
+        waits = run("rollback", id_, "--yes")
+        assert (waits.code, written(sandbox)) == (1, [])
+        assert f"its backup of {soon:%H:%M} UTC is due" in waits.out
+        assert "--now does not wait" in waits.err
+
+        ended = run("rollback", id_, "--yes", "--now")
+        assert ended.code == 0, ended.err + ended.out
+        assert [one.split()[0] for one in written(sandbox)] == ["PATCH"]
 
 
 def test_a_rollback_needs_a_word_and_a_dry_run_sends_nothing(run: Desk, sandbox: Sandbox) -> None:

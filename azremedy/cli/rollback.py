@@ -25,6 +25,12 @@ from azremedy.plan import FixClass
     help="guarded: lift a lock that refuses a way back, and put it back.",
 )
 @option(
+    "--now",
+    is_flag=True,
+    environment=False,
+    help="Take back what changes a VM although its backup is due; never while one runs.",
+)
+@option(
     "--journal",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="PATH",
@@ -42,6 +48,7 @@ def rollback(
     dry_run: bool,
     yes: bool,
     allow: tuple[str, ...],
+    now: bool,
     journal: Path | None,
     cloud: str | None,
     tenant: str | None,
@@ -50,7 +57,8 @@ def rollback(
     Take back the confirmed writes of a run, newest first.
 
     Each only where its target still shows what the run left there: what others changed since stays. What cannot be
-    taken back is named. A run that lifted a lock and put it back may need --allow guarded to lift it once more.
+    taken back is named. A run that lifted a lock and put it back may need --allow guarded to lift it once more. What
+    changes a VM waits where a backup of it is due (--now takes it back all the same) or runs.
     """
     from azremedy.cli.runs import named  # noqa: PLC0415 - as above
     from azremedy.cli.undoing import roll_back, show_ways_back  # noqa: PLC0415 - the SDK is loaded when something is read
@@ -59,4 +67,4 @@ def rollback(
     admitted = frozenset({FixClass.SAFE, *map(FixClass, allow)})
     if dry_run:
         return show_ways_back(found, cloud, tenant, log, admitted)
-    return roll_back(found, cloud, tenant, log, admitted, yes=yes)
+    return roll_back(found, cloud, tenant, log, admitted, yes=yes, now=now)

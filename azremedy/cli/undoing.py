@@ -18,7 +18,7 @@ from azremedy.cli.resuming import Log, of_run, writing_of
 from azremedy.cli.writing import of_signal, of_steps, worst
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal, Run
-from azremedy.plan import Bracket, Choices, FixClass, Group, Node, steps
+from azremedy.plan import Bracket, Choices, FixClass, Group, Node, Outcome, steps
 from azremedy.planning import Blocked, cleared
 from azremedy.report import outcome
 from azremedy.report.outcome import Ending
@@ -86,9 +86,16 @@ def lines(way: Way) -> list[str]:
 
 
 def roll_back(
-    run: Run, cloud: str | None, tenant: str | None, log: Log, allow: frozenset[FixClass], *, yes: bool
+    run: Run,
+    cloud: str | None,
+    tenant: str | None,
+    log: Log,
+    allow: frozenset[FixClass],
+    *,
+    yes: bool,
+    now: bool,
 ) -> Exit:
-    """Take back what can be. Raises `AzremedyError` where nobody agreed, or the run is not at its end."""
+    """Take back what can be, with `now` also where a backup is due. Raises `AzremedyError` where nobody agreed, or the run is not at its end."""
     if not yes and not (sys.stdin and sys.stdin.isatty()):
         raise AzremedyError("Nothing was sent: there is no terminal to ask at; --yes says that it is meant.")
     if run.alive and not run.finished:
@@ -107,13 +114,20 @@ def roll_back(
             if not yes:
                 click.confirm("Take this back?", abort=True, err=True)
             check(made.writer, sent, Settings().max_unlocked)
+        settings = Settings(now=now)
         with Journal.append(run.path) as journal:
             pairs = [(way.back, way.node) for way in found]
-            result = rollback(run, pairs, made.writer, journal, Settings(), made.clock, note, stop=made.stop)
+            result = rollback(run, pairs, made.writer, journal, settings, made.clock, note, stop=made.stop)
         stopped = of_signal(made.stop, result.unlocked)
     put(outcome.text(Ending(run.header.id, run.header.subscription, result.done, result.unlocked)))
+    deferred = any(one.outcome is Outcome.DEFERRED for one in result.done)
+    if deferred:
+        note(
+            "the same command takes back later what was left alone; --now does not wait for a backup that is due"
+        )
     locked = any(way.node is None and way.back.undo for way in found)
-    codes = [of_steps(result.done, result.unlocked), Exit.FINDINGS if locked else Exit.CLEAN]
+    left = Exit.FINDINGS if locked or deferred else Exit.CLEAN
+    codes = [of_steps(result.done, result.unlocked), left]
     return stopped if stopped is not None else worst(codes)
 
 
