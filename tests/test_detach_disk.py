@@ -17,6 +17,7 @@ import pytest
 from building import NOW, attached, disk, item, vm, vm_id
 from building import estate as built
 from commands import Desk, command, document, environment, variables, written
+from jsonschema import Draft202012Validator
 from sandboxed import Lab
 from scenes import COPIED, SCENES, Scene, copied, estate, lists
 from staging import staged
@@ -31,6 +32,7 @@ from azremedy.guest import Script
 from azremedy.guest.copied import lines
 from azremedy.plan import FixClass, Step, steps
 from azremedy.report import checklist
+from azremedy.report.schema import schema
 from azremedy.resources import Unread
 from azremedy.sandbox import embedded
 from azremedy.sandbox.description import Vm
@@ -465,11 +467,20 @@ def test_from_a_disk_that_is_too_large_to_a_backup_and_back(tmp_path: Path) -> N
         )
         shown = at(*attach)
         assert "# To copy disk " in shown.out
+        listed = document(at(*attach, "-o", "json"))
+        Draft202012Validator(schema("plan")).validate(listed)
+        [one] = listed["checklists"]
+        assert "\n".join(one["lines"]) in shown.out
+        assert (one["disk"]["lun"], [new["lun"] for new in one["newDisks"]]) == (0, [1, 2])
         assert at(*attach, "--apply", "--yes", "--now").code == 1
         assert hanging(at) == [0, 1, 2]
         assert "is not formatted" in fix(at).out
         diagnosed = at("diagnose", "-s", "demo", "--vm", "archive1")
         assert "# To copy disk " in diagnosed.out
+        told = document(at("diagnose", "-s", "demo", "--vm", "archive1", "-o", "json"))
+        Draft202012Validator(schema("diagnosis")).validate(told)
+        [again] = told["checklists"]
+        assert "\n".join(again["lines"]) in diagnosed.out
 
         said = run(lab, *PERSON.splitlines(), *checklist.linux_lists(0))
         assert said.endswith("[stderr]\n"), said

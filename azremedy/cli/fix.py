@@ -282,10 +282,16 @@ def say_unfitting(seen: Look, asked: Asked, choices: Choices) -> None:
 def plain(seen: Look, place: Place, asked: Asked, choices: Choices, created: datetime) -> dict[str, Any]:
     """Return the plan's document."""
     from azremedy import planfile  # noqa: PLC0415 - as above
+    from azremedy.report import checklist  # noqa: PLC0415 - as above
 
-    unread = seen.estate.unread
     return planfile.document(
-        seen.plan, place=place, asked=asked, choices=choices, created=created, unread=unread
+        seen.plan,
+        place=place,
+        asked=asked,
+        choices=choices,
+        created=created,
+        unread=seen.estate.unread,
+        checklists=checklist.data(seen.estate, seen.plan),
     )
 
 

@@ -103,11 +103,12 @@ def document(
     choices: Choices,
     created: datetime,
     unread: Iterable[Unread] = (),
+    checklists: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """
     Return a plan as `schemas/plan.json` describes it: what a dry run prints as JSON is what `--save` keeps.
 
-    `created` is ARM's time. The hash is over everything else, in canonical JSON.
+    `created` is ARM's time, `checklists` are what a person does in guests (`azremedy.report.checklist`). The hash is over everything else, in canonical JSON.
     """
     made = {
         "schemaVersion": VERSION,
@@ -133,6 +134,7 @@ def document(
             {"scope": gap.scope.text, "what": str(gap.read), "reason": gap.reason, "code": gap.code}
             for gap in unread
         ],
+        "checklists": list(checklists),
     }
     return {**made, "sha256": digest(made)}
 

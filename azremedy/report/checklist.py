@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from azremedy import parts
 from azremedy.apply import shell
@@ -51,6 +52,23 @@ class Copying:
 def text(estate: Estate, plan: Plan) -> str:
     """Return a checklist for each disk that is copied, empty where none is."""
     return "".join(f"\n{line}" for one in copyings(estate, plan) for line in (*lines(one), ""))
+
+
+def data(estate: Estate, plan: Plan) -> list[dict[str, Any]]:
+    """Return the checklists for programs, as `schemas/plan.json` describes them."""
+    return [
+        {
+            "vm": one.vm.id.text,
+            "disk": disk(one.old),
+            "newDisks": [disk(part) for part in one.new],
+            "lines": list(lines(one)),
+        }
+        for one in copyings(estate, plan)
+    ]
+
+
+def disk(one: One) -> dict[str, Any]:
+    return {"id": one.id.text, "lun": one.lun, "sizeGiB": one.size}
 
 
 def copyings(estate: Estate, plan: Plan) -> Iterator[Copying]:

@@ -25,8 +25,13 @@ COLORS = {Verdict.CAUSE: "bold red", Verdict.NOT: "green", Verdict.UNKNOWN: "yel
 
 
 def text(case: Case, *, width: int = WIDTH, color: bool = False) -> str:
-    """Return a case as it is read: failure, causes, cure."""
-    return drawn(of(case), width=width, color=color)
+    """
+    Return a case as it is read: failure, causes, cure, and what a person does to copy disks.
+
+    Of the last no line is broken, as there are commands among them.
+    """
+    shown = drawn(of(case), width=width, color=color)
+    return shown + checklist.text(case.subject.estate, case.plan)
 
 
 def of(case: Case) -> Iterator[RenderableType]:
@@ -36,8 +41,6 @@ def of(case: Case) -> Iterator[RenderableType]:
     yield from also(case)
     yield from cure(case)
     yield from people(case)
-    for line in checklist.text(case.subject.estate, case.plan).splitlines():
-        yield Text(line, no_wrap=True, overflow="ignore")
     if gaps := undecided_besides(case):
         lines = [plain(f"{one.playbook}: {one.because}") for one in gaps]
         yield Text()

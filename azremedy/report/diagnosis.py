@@ -15,6 +15,7 @@ from azremedy.facts import Subject
 from azremedy.plan import FixClass, steps
 from azremedy.planning import Plan
 from azremedy.playbook import NotEvaluated, load
+from azremedy.report import checklist
 from azremedy.report.document import found, gap, moment, undecided
 from azremedy.scan import Diagnosis
 from azremedy.verdicts import Judged, Verdict
@@ -59,6 +60,7 @@ def document(case: Case) -> dict[str, Any]:
         "causes": [verdict(one) for one in case.judged],
         "findings": [found(one) for one in case.found],
         "cure": cure(case),
+        "checklists": checklist.data(estate, case.plan),
         "notEvaluated": [undecided(one) for one in case.gaps],
         "unread": [gap(one) for one in estate.unread],
     }
