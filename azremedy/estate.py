@@ -108,12 +108,17 @@ class Protected:
 
 @dataclass(frozen=True)
 class Estate:
-    """One subscription as it was read. Tuples are sorted by id; the derived views below are made once."""
+    """
+    One subscription as it was read. Tuples are sorted by id; the derived views below are made once.
+
+    What Resource Graph told of the kinds `from_graph` may be older than `read_at`.
+    """
 
     subscription: Subscription
     read_at: datetime
     lookback: timedelta
     reads: frozenset[Read] = frozenset(Read)
+    from_graph: frozenset[Read] = frozenset()
     vms: tuple[Vm, ...] = ()
     power_states: tuple[PowerState, ...] = ()
     disks: tuple[Disk, ...] = ()

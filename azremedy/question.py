@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from azremedy.collect import Progress
+from azremedy.collect import Progress, Swept
 from azremedy.estate import Estate
 from azremedy.playbook import Playbook, judging
 from azremedy.resources import Subscription
@@ -40,6 +40,7 @@ class Question:
         progress: Progress | None = None,
         sized: Callable[[int], object] = lambda _: None,
         inside: Inside | None = None,
+        swept: Swept | None = None,
     ) -> tuple[Estate, Scan]:
         """Read one subscription and judge it. Raises `Incomplete` where it cannot be read at all."""
         return session.examine(
@@ -53,6 +54,7 @@ class Question:
             progress=progress,
             sized=sized,
             inside=inside,
+            swept=swept,
         )
 
     def judge(self, estate: Estate) -> Scan:

@@ -73,6 +73,8 @@ class Scan:
     unexplained: tuple[Unexplained, ...]
     suppressed: tuple[Suppressed, ...] = ()
     selection: Selection = EVERYTHING
+    from_graph: frozenset[Read] = frozenset()
+    """The kinds that Azure Resource Graph told: what rests on them may be older than the scan."""
     of_change: bool = False
     """Whether it speaks of what a change would break, and not of what is there."""
 
@@ -85,6 +87,11 @@ class Scan:
         """Return the number of findings of each severity, worst first, zeros included."""
         found = [diagnosis.finding.severity for diagnosis in self.diagnoses]
         return {severity: found.count(severity) for severity in sorted(Severity, reverse=True)}
+
+
+def aged(scan: Scan, one: Diagnosis) -> frozenset[Read]:
+    """Return the kinds that a finding rests on and that may be older than the scan."""
+    return scan.from_graph & one.playbook.needs
 
 
 def needs(playbooks: Iterable[Playbook[Any]]) -> frozenset[Read]:
@@ -149,6 +156,7 @@ def evaluate(
         unexplained=tuple(unexplained(estate, protected, diagnoses)) if whole else (),
         suppressed=tuple(accepted),
         selection=selection,
+        from_graph=estate.from_graph,
     )
 
 

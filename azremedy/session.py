@@ -29,7 +29,7 @@ from azremedy.azure import (
     open_writer,
     subscriptions,
 )
-from azremedy.collect import Progress, Reading, collect
+from azremedy.collect import Graph, Progress, Reading, Swept, collect
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate
 from azremedy.playbook import Playbook, load, outside
@@ -93,6 +93,10 @@ class Session:
         self.asked += self.reader.sent - before
         return found
 
+    def graph(self, subscriptions: Sequence[Subscription]) -> Graph:
+        """Return what Azure Resource Graph holds of these subscriptions, to be asked when the first of it is wanted."""
+        return Graph(self.reader, subscriptions)
+
     def read(
         self,
         subscription: Subscription,
@@ -105,16 +109,18 @@ class Session:
         progress: Progress | None = None,
         listed: Callable[[Estate], object] = lambda _: None,
         sized: Callable[[int], object] = lambda _: None,
+        swept: Swept | None = None,
     ) -> Reading:
         """
         Read what these playbooks (default: all that look at nothing inside VMs) need of a subscription, and `more`. See `azremedy.collect.collect`.
 
         The first reading counts the requests that found the subscriptions with its own.
         """
+        chosen = outside() if playbooks is None else playbooks
         reading = collect(
             self.reader,
             subscription,
-            reads=needs(outside() if playbooks is None else playbooks) | selection.needs | more,
+            reads=needs(chosen) | selection.needs | more,
             lookback=lookback,
             deep=deep,
             wanted=selection.within,
@@ -122,6 +128,8 @@ class Session:
             progress=progress,
             listed=listed,
             sized=sized,
+            swept=swept,
+            doubts=lambda estate: (said.vm for playbook in chosen for said in playbook.detect(estate)),
         )
         return replace(reading, calls=self.charged(reading.calls))
 
@@ -145,13 +153,14 @@ class Session:
         listed: Callable[[Estate], object] = lambda _: None,
         sized: Callable[[int], object] = lambda _: None,
         inside: Inside | None = None,
+        swept: Swept | None = None,
     ) -> tuple[Estate, Scan]:
         """
         Read a subscription, and return what was read and what the playbooks say of it.
 
         Without `playbooks` these are all that look at nothing inside VMs. With `inside` every VM of the selection is
         looked at closely and asked from inside, and all playbooks speak (see `azremedy.asking`); the session must have been
-        opened with `guests`. `whole` looks closely at every suspect, though only those of `selection` are spoken of. Times
+        opened with `guests`. `swept` is what Resource Graph told of it (see `graph`). `whole` looks closely at every suspect, though only those of `selection` are spoken of. Times
         are ARM's, so that a skewed clock here shows nowhere.
         """
         every = outside() if inside is None else tuple(load().values())
@@ -167,6 +176,7 @@ class Session:
             progress=progress,
             listed=listed,
             sized=sized,
+            swept=swept,
         )
         if inside is not None:
             from azremedy.asking import asked  # noqa: PLC0415 - what writes a journal is loaded when VMs are asked

@@ -35,12 +35,12 @@ from applying import (
 )
 
 from azremedy.apply import Result, check, missing, resume, rollback, ways_back
-from azremedy.apply.rights import allows
 from azremedy.arm import ArmId, Request
 from azremedy.azure import ClientSecret
 from azremedy.errors import MissingRights
 from azremedy.journal import Journal
 from azremedy.plan import Bracket, Done, Node, Outcome, Step
+from azremedy.resources.reads import allows
 
 A, S, K, U, F = Outcome.APPLIED, Outcome.STALE, Outcome.SKIPPED, Outcome.UNCONFIRMED, Outcome.FAILED
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VMS, NICS = "/subscriptions/1/vms", "/subscriptions/1/nics"
+GRAPH = "/providers/Microsoft.ResourceGraph/resources"
 REMAINING = "x-ms-ratelimit-remaining-subscription-reads"
+QUERIES = "x-ms-user-quota-remaining"
 
 
 @pytest.fixture
@@ -214,9 +216,31 @@ def test_a_post_that_only_reads_may_leave(server: Server, path: str) -> None:
 
 
 def test_a_post_is_repeated_after_a_429_and_after_nothing_else(server: Server) -> None:
-    graph = "/providers/Microsoft.ResourceGraph/resources"
-    ask = HttpRequest("POST", server.address + graph)
-    server.on(graph, throttled(), error(500, "Oops", "oops"), Answer({}))
+    status = "/subscriptions/1/providers/Microsoft.RecoveryServices/locations/westeurope/backupStatus"
+    ask = HttpRequest("POST", server.address + status)
+    server.on(status, throttled(), error(500, "Oops", "oops"), Answer({}))
 
     assert _through(server, ask) == [500]
     assert len(server.asked) == 2
+
+
+def test_a_query_of_resource_graph_is_repeated_as_a_read_is(server: Server) -> None:
+    server.on(GRAPH, error(503, "Oops", "oops"), throttled(), Answer({}))
+
+    assert _through(server, HttpRequest("POST", server.address + GRAPH)) == [200]
+
+
+def test_waits_until_the_quota_of_resource_graph_is_whole_again(server: Server) -> None:
+    """Two are left, then one, then none for four seconds; a subscription's bucket has nothing to do with it."""
+    watch = Watch()
+    told = [{QUERIES: str(left), "x-ms-user-quota-resets-after": "00:00:04"} for left in (2, 1, 0, 14)]
+    server.on(GRAPH, *(Answer({}, headers=headers) for headers in told))
+    server.on(VMS, Answer({}, headers={REMAINING: "9"}))
+
+    with timed(server, watch) as reader:
+        for _ in range(3):
+            reader.post_read(GRAPH, {})
+        reader.get(VMS)
+        assert watch.slept == []
+        reader.post_read(GRAPH, {})
+    assert sum(watch.slept) == pytest.approx(4)

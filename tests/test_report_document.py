@@ -152,6 +152,7 @@ def test_counts_calls_and_vms() -> None:
         "listsOnly": 1,
         "playbooks": ["restore-point-lock"],
         "protectedVms": [vm_id().text],
+        "fromGraph": [],
     }
 
 

@@ -17,6 +17,7 @@ from azremedy.errors import MissingRights
 from azremedy.paging import listed
 from azremedy.plan import Bracket, Expect, Group, Ladder, Node, Step, Test, steps
 from azremedy.resources import Read, rights
+from azremedy.resources.reads import allows
 
 SHOWN: Final = 10
 
@@ -108,14 +109,6 @@ def reads(writes: Iterable[str]) -> frozenset[str]:
     return frozenset(held)
 
 
-def allows(held: Sequence[Json], action: str) -> bool:
-    """Whether one of these role permissions has an action among its actions and not among its exceptions."""
-    return any(
-        _matches(one.get("actions") or (), action) and not _matches(one.get("notActions") or (), action)
-        for one in held
-    )
-
-
 def scope_of(id_: ArmId) -> ArmId:
     """Return the scope at which rights to write to a resource are asked for: a lock's, else the outermost resource."""
     if id_.type == "microsoft.authorization/locks":
@@ -137,9 +130,3 @@ def _home(step: Step) -> ArmId:
     own = step.request.id
     made = step.request.method == "PUT" and Expect(own, "", Test.ABSENT) in step.before
     return own.group if made and own.group and scope_of(own) == own else scope_of(own)
-
-
-def _matches(patterns: Sequence[str], action: str) -> bool:
-    return any(
-        re.fullmatch(".*".join(map(re.escape, one.split("*"))), action, re.IGNORECASE) for one in patterns
-    )

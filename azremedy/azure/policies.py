@@ -49,10 +49,11 @@ UNREACHABLE: Final = 2.0
 KINDS: Final = {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}
 """Which of ARM's quotas a request counts against; any other is a write (ARM24)."""
 
+GRAPH: Final = r"microsoft\.resourcegraph/resources"
 READ_POSTS: Final = tuple(
     re.compile(rf".*/providers/{path}", re.ASCII)
     for path in (
-        r"microsoft\.resourcegraph/resources",
+        GRAPH,
         r"microsoft\.recoveryservices/locations/[^/]+/backup(status|prevalidateprotection|validatefeatures)",
         r"microsoft\.network/networkinterfaces/[^/]+/effective(networksecuritygroups|routetable)",
         r"microsoft\.network/networkwatchers/[^/]+/ipflowverify",
@@ -68,6 +69,10 @@ PROBED: Final = re.compile(
 """Where a probe is sent to, in lower case: one VM."""
 
 REMAINING: Final = "x-ms-ratelimit-remaining-"
+
+QUERIES: Final = "x-ms-user-quota-remaining"
+RESETS: Final = "x-ms-user-quota-resets-after"
+"""What Resource Graph tells of its quota: queries left in the window, and when it is whole again (ARM24)."""
 
 SHOWN: Final = frozenset({"api-version", "$filter", "$expand", "$select", "$top", "statusonly"})
 """Query parameters whose values the log shows; any other may be a secret."""
@@ -108,7 +113,8 @@ class Retry(Policy):
 
 
 def _worth_another(state: RetryCallState) -> bool:
-    reads = state.args[0].http_request.method in READS
+    request = state.args[0].http_request
+    reads = request.method in READS or queries(request)
     error, answer = _outcome(state)
     if answer is not None:
         return answer.status_code == 429 or (reads and answer.status_code in TRANSIENT)
@@ -183,6 +189,15 @@ def _origin(url: str) -> tuple[str | None, str | None, int | None] | None:
     return parts.scheme, parts.host.lower(), parts.port or {"https": 443, "http": 80}.get(parts.scheme or "")
 
 
+def path(request: HttpRequest) -> str:
+    return (parse_url(request.url).path or "").lower()
+
+
+def queries(request: HttpRequest) -> bool:
+    """Whether a request is a query of Azure Resource Graph, which has a quota of its own."""
+    return request.method == "POST" and bool(re.fullmatch(rf"/providers/{GRAPH}", path(request)))
+
+
 class ReadOnly(Policy):
     """Refuses every request that is not a read. `probes` are the bodies, byte for byte, that may be run inside VMs."""
 
@@ -197,11 +212,11 @@ class ReadOnly(Policy):
 
     def _check(self, request: HttpRequest) -> None:
         """Raise `WriteRefused` unless it is a POST that only reads, or one of the probes."""
-        path = (parse_url(request.url).path or "").lower()
-        reads = any(one.fullmatch(path) for one in READ_POSTS)
-        probes = bool(PROBED.fullmatch(path)) and request.content in self._probes
+        asked = path(request)
+        reads = any(one.fullmatch(asked) for one in READ_POSTS)
+        probes = bool(PROBED.fullmatch(asked)) and request.content in self._probes
         if request.method != "POST" or not (reads or probes):
-            raise WriteRefused(f"{request.method} {plain(path)} was not sent: this run only reads.")
+            raise WriteRefused(f"{request.method} {plain(asked)} was not sent: this run only reads.")
 
 
 class Throttle(Policy):
@@ -218,7 +233,8 @@ class Throttle(Policy):
         self._at_once = BoundedSemaphore(workers)
 
     def send(self, request: Sent) -> Answered:
-        kind = KINDS.get(request.http_request.method, "writes")
+        queried = queries(request.http_request)
+        kind = "queries" if queried else KINDS.get(request.http_request.method, "writes")
         bucket = self._buckets.of(request.http_request.url, kind)
         number = bucket.take()
         remaining = closed_for = None
@@ -227,8 +243,10 @@ class Throttle(Policy):
                 self._bound(request)
                 response = self.next.send(request)
             answer = response.http_response
-            remaining = count(answer.headers.get(f"{REMAINING}subscription-{kind}"))
+            remaining = count(answer.headers.get(QUERIES if queried else f"{REMAINING}subscription-{kind}"))
             closed_for = asked_wait(answer.headers) if answer.status_code == 429 else None
+            if queried and remaining == 0:
+                closed_for = closed_for or resets_after(answer.headers.get(RESETS))
         finally:
             bucket.learn(number, remaining, closed_for)
         return response
@@ -238,6 +256,12 @@ class Throttle(Policy):
         self._pace.check()
         left = max(self._pace.left, 0.001)
         request.context.options.update(connection_timeout=min(CONNECT, left), read_timeout=min(READ, left))
+
+
+def resets_after(told: str | None) -> float | None:
+    """Seconds until a quota of Resource Graph is whole again, from `00:00:05`."""
+    found = re.fullmatch(r"(\d{1,2}):(\d{2}):(\d{2})(?:\.\d+)?", told or "", re.ASCII)
+    return float(int(found[1]) * 3600 + int(found[2]) * 60 + int(found[3])) or None if found else None
 
 
 def count(told: str | None) -> int | None:

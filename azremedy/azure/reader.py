@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from azremedy.azure.credential import CachedCredential, SignedIn
     from azremedy.azure.pace import Pace
 
+SUPPORT: Final = "Please provide below info when asking for support"
+"""How the message of an error of Resource Graph begins."""
+
 POLL: Final = 5.0
 """Seconds between two looks at an operation of which ARM does not say when to look again."""
 
@@ -259,7 +262,19 @@ def _error(body: bytes) -> tuple[str | None, str | None]:
     if not isinstance(inner, dict):
         return None, None
     message = inner.get("message")
-    return _text(inner.get("code")), _text(message.get("value") if isinstance(message, dict) else message)
+    code, told = (
+        _text(inner.get("code")),
+        _text(message.get("value") if isinstance(message, dict) else message),
+    )
+    return _details(inner, code, told) if told and told.startswith(SUPPORT) else (code, told)
+
+
+def _details(error: dict[str, Any], code: str | None, told: str) -> tuple[str | None, str]:
+    """What Resource Graph says is wrong: it stands in the details, and above them only what support asks for."""
+    details = error.get("details")
+    found = [one for one in details if isinstance(one, dict)] if isinstance(details, list) else []
+    texts = [text for one in found if (text := _text(one.get("message")))]
+    return next((own for one in found if (own := _text(one.get("code")))), code), "; ".join(texts) or told
 
 
 def _text(value: Any) -> str | None:

@@ -88,7 +88,7 @@ def gate(
     Say whether a backup may start, or a change may go on.
 
     Exit code 0 opens the gate: all was read, and nothing at or above --fail-on was found. 1 closes it for what was
-    found, 3 for what could not be read. Nothing is changed in Azure; the roles Reader and Backup Reader are enough.
+    found, 3 for what could not be read. It asks ARM itself, never Resource Graph, and changes nothing; the roles Reader and Backup Reader are enough.
     With --before-backup only VMs count whose backup is due, with --change only what the change itself would break.
     """
     flags = told(ctx, {**given, "exit_zero": False, "before_backup": before_backup})
@@ -117,6 +117,7 @@ def result_of(flags: Flags, max_age: timedelta) -> Result:
     made = found(flags, playbooks_of(flags.playbook))
     if flags.estate is not None:
         refuse_old(flags.estate, made, max_age)
+        refuse_graph(flags.estate, made)
     return masked(flags, judged(flags, made))
 
 
@@ -126,6 +127,14 @@ def refuse_old(file: Path, result: Result, max_age: timedelta) -> None:
     if age > max_age:
         raise Incomplete(
             f"{file} was read {in_words(age)} ago, and --max-age is {in_words(max_age)}: read the subscription again."
+        )
+
+
+def refuse_graph(file: Path, result: Result) -> None:
+    """Raise `Incomplete` for an estate that may be older than it says: a gate rests on what ARM answers alone."""
+    if any(one.from_graph for one in result.scans):
+        raise Incomplete(
+            f"{file} was read through Azure Resource Graph, which may be behind: read the subscription again without --source graph."
         )
 
 

@@ -16,6 +16,7 @@ from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
 from azremedy.cli.subscriptions import resolved, unread
+from azremedy.collect import Graph
 from azremedy.errors import AzremedyError, Incomplete
 from azremedy.estate import Estate
 from azremedy.playbook import Playbook, load, outside
@@ -65,7 +66,8 @@ def online(
         if flags.save_estate and len(found) + len(failed) > 1:
             raise AzremedyError(f"--save-estate keeps one subscription, and {len(found)} were asked for.")
         several = len(found) > 1
-        looking = Looking(session, flags, playbooks, silent if several else show, done)
+        graph = session.graph(found) if flags.source == "graph" else None
+        looking = Looking(session, flags, playbooks, silent if several else show, done, graph)
         count = counting(len(found), show) if several else silent
         for subscription, result in looking.each(found):
             count()
@@ -97,6 +99,7 @@ class Looking:
     playbooks: Sequence[Playbook[Any]] | None
     show: Show
     done: Checkpoint | None
+    graph: Graph | None = None
     seen: Seen = field(default_factory=Seen)
     lock: Lock = field(default_factory=Lock)
     """Held while something is learned that all subscriptions share."""
@@ -167,6 +170,7 @@ class Looking:
             progress=reading(subscription.name, self.show),
             sized=sized,
             inside=self.inside(subscription),
+            swept=self.graph.of(subscription) if self.graph else None,
         )
         if self.done:
             self.done.keep(subscription.id, saved.pack(estate), sum(scan.calls.values()))
@@ -213,6 +217,7 @@ def kept(flags: Flags, playbooks: Sequence[Playbook[Any]] | None) -> Iterator[Ch
         "tenant": flags.tenant,
         "lookback": (flags.lookback or WEEK).total_seconds(),
         "deep": flags.deep,
+        "source": flags.source,
         "reads": sorted(map(str, reads)),
         "vms": sorted(flags.vm),
         "groups": sorted(flags.resource_group),

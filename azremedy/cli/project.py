@@ -104,6 +104,7 @@ REFUSED = {
     "vault": "what is left out is not found",
     "policy": "what is left out is not found",
     "before-backup": "what is left out is not found",
+    "source": "what Resource Graph tells may be behind",
     "power": "it admits writes to VMs",
     "resume-protection": "it admits writes to protected items",
     "state": "it names a folder that `azremedy sandbox reset` deletes from",

@@ -102,6 +102,13 @@ class Result:
     environment=False,
     help="With --guest: ask VMs although their backup is due; never while one runs.",
 )
+@option(
+    "--source",
+    type=click.Choice(("arm", "graph")),
+    default="arm",
+    show_default=True,
+    help="Read lists from ARM, or first of all from Azure Resource Graph: fewer calls over many subscriptions, older data.",
+)
 @option("--lookback", type=span, metavar="DURATION", help="How far back failed backups count.  [default: 7d]")
 @option("--deadline", type=span, metavar="DURATION", help="Stop reading after this time, such as 10m.")
 @option(

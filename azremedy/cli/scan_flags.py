@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEVER = "never"
 ONLINE = (
     "subscription", "management_group", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate",
-    "guest", "scheduler",
+    "guest", "scheduler", "source",
 )  # fmt: skip
 """Flags that say how to read, and mean nothing where a file is read."""
 
@@ -67,6 +67,8 @@ class Flags:
     """Whether to ask inside the VMs selected."""
     now: bool = False
     management_group: tuple[str, ...] = ()
+    source: str = "arm"
+    """What the lists are read from: `arm`, or first of all `graph`."""
     write_baseline: Path | None = None
     checkpoint: Path | None = None
     scheduler: str | None = None
@@ -132,6 +134,11 @@ def refuse_afar(flags: Flags) -> None:
     if flags.guest:
         raise AzremedyError(
             "--guest keeps its journal on the machine that asks, and --scheduler has others ask: give one of them."
+        )
+    if flags.source == "graph":
+        raise AzremedyError(
+            "--source graph asks about many subscriptions at once, and --scheduler has others read one each: "
+            "give one of them."
         )
     if flags.cloud == "sandbox":
         raise AzremedyError(

@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from azremedy.arm import ArmId, Reader
+from azremedy.collect.given import NOTHING, Doubts, given, settled
 from azremedy.collect.governance import read_assignments
+from azremedy.collect.graph import Graph
 from azremedy.collect.keys import read_key_vaults
+from azremedy.collect.rows import Swept
 from azremedy.collect.suspects import suspects
 from azremedy.collect.sweep import Progress, Sweep
 from azremedy.estate import Estate
 from azremedy.resources import Read, Subscription, Unread
 
-__all__ = ["Progress", "Reading", "collect"]
+__all__ = ["Graph", "Progress", "Reading", "Swept", "collect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ def collect(
     progress: Progress | None = None,
     listed: Callable[[Estate], object] = lambda _: None,
     sized: Callable[[int], object] = lambda _: None,
+    swept: Swept | None = None,
+    doubts: Doubts = lambda _: (),
 ) -> Reading:
     """
     Read one subscription.
@@ -52,13 +57,17 @@ def collect(
     asked inside VMs.
     `wanted` tells of the estate's VMs which may be read one by one. At most `workers` requests are in flight.
     `sized` is told how many VMs there are as soon as their list is read, `listed` gets the estate as soon as all lists are.
+    With `swept` only those lists are read that Resource Graph cannot stand in for, and those of vaults that hold a VM
+    which `doubts` names.
     """
     with pool(workers) as requests, pool(workers) as lists:
         sweep = Sweep(reader, requests, lists, progress)
         reads -= {Read.GUEST}
-        found = sweep.everything(subscription, reads, lookback, sized)
-        estate = Estate(subscription, reader.now, lookback, reads=reads, **found)
+        known = given(sweep, subscription, reads, swept) if swept else NOTHING
+        found = sweep.everything(subscription, reads, lookback, sized, known)
+        estate = Estate(subscription, reader.now, lookback, reads=reads, from_graph=known.reads, **found)
         listed(estate)
+        estate = settled(sweep, estate, known, doubts)
         looked_at = suspects(estate, wanted(estate), deep=deep)
         estate = sweep.closer(estate, looked_at)
         if Read.RUNNING_JOBS in reads:
@@ -69,7 +78,9 @@ def collect(
             estate = read_assignments(sweep, estate, looked_at)
         if Read.POINTS in reads:
             estate = sweep.counted(estate, looked_at, deep=deep)
-    return Reading(estate.changed(unread=tuple(sorted(sweep.unread, key=by_read))), dict(sweep.calls))
+    asked = {Read.GRAPH: swept.queries} if swept and swept.queries else {}
+    estate = estate.changed(unread=tuple(sorted(sweep.unread, key=by_read)))
+    return Reading(estate, {**asked, **sweep.calls})
 
 
 @contextmanager

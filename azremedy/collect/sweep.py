@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -12,11 +12,12 @@ from typing import Any
 
 from azremedy.arm import ArmId, Json, Reader
 from azremedy.collect import decode, sources
+from azremedy.collect.given import NOTHING, Given
 from azremedy.collect.sources import Single, Source
 from azremedy.collect.suspects import contended, failed_jobs, slow_jobs, uncounted
 from azremedy.errors import ReadError
 from azremedy.estate import Estate, Protected
-from azremedy.resources import PER_VAULT, PowerState, Read, RunningJobs, Subscription, Unread
+from azremedy.resources import PER_VAULT, PowerState, Read, RunningJobs, Subscription, Unread, Vault
 
 Progress = Callable[[Read, int], None]
 """Called with a kind and the number of requests of that kind so far, from any thread."""
@@ -72,26 +73,45 @@ class Sweep:
         reads: frozenset[Read],
         lookback: timedelta,
         sized: Callable[[int], object] = lambda _: None,
+        given: Given = NOTHING,
     ) -> dict[str, Any]:
-        """Read the lists, vaults first, since theirs can start only when they are known; tell `sized` the number of VMs."""
+        """
+        Read the lists that are not `given`, vaults first, since theirs can start only when they are known.
+
+        `sized` is told the number of VMs.
+        """
         asked = reads | ({Read.VAULTS} if reads & PER_VAULT else frozenset())
         running = {
             source.read: self.lists.submit(self.held, source)
             for source in sources.of_subscription(subscription.id)
-            if source.read in asked
+            if source.read in asked - given.lists.keys() - given.refused
         }
-        per_vault = [
-            (source.read, self.lists.submit(self.held, source))
-            for vault in (running[Read.VAULTS].result().values() if Read.VAULTS in running else ())
-            for source in sources.of_vault(vault, self.reader.now, lookback)
-            if source.read in asked
-        ]
-        if Read.VMS in running:
-            sized(len(running[Read.VMS].result()))
+        vaults = list(running[Read.VAULTS].result().values()) if Read.VAULTS in running else []
+        per_vault = self.asked_of(vaults, asked - given.refused, lookback, besides=given.vaults)
         found: dict[str, dict[str, Any]] = {field: {} for field in FIELDS.values()}
+        for read, told in (*given.lists.items(), *given.of(vaults)):
+            found[FIELDS[read]].update((by_id(one), one) for one in told)
+        if Read.VMS in running or Read.VMS in given.lists:
+            sized(len(running[Read.VMS].result()) if Read.VMS in running else len(given.lists[Read.VMS]))
         for read, future in (*running.items(), *per_vault):
             found[FIELDS[read]].update(future.result())
         return {field: tuple(values[id_] for id_ in sorted(values)) for field, values in found.items()}
+
+    def asked_of(
+        self,
+        vaults: Iterable[Vault],
+        reads: frozenset[Read],
+        lookback: timedelta,
+        besides: Collection[ArmId] = (),
+    ) -> list[tuple[Read, Future[dict[str, Any]]]]:
+        """Start to read the lists of these vaults, but for those `besides`."""
+        return [
+            (source.read, self.lists.submit(self.held, source))
+            for vault in vaults
+            if vault.id not in besides
+            for source in sources.of_vault(vault, self.reader.now, lookback)
+            if source.read in reads
+        ]
 
     def listed(self, source: Source) -> list[Any]:
         """Return what one list holds, in the order it came (see `held`)."""

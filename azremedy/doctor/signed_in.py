@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from azremedy.apply.rights import allows, permissions
+from azremedy.apply.rights import permissions
 from azremedy.azure import ArmReader, Cloud, open_reader
 from azremedy.azure.subscriptions import default_subscription, find, shown
 from azremedy.doctor.lines import failed, fine, some, warning
@@ -14,6 +14,7 @@ from azremedy.doctor.way import PATIENCE, span
 from azremedy.errors import AzremedyError, Exit, Incomplete
 from azremedy.report.doctor import Line, Status
 from azremedy.resources import Subscription
+from azremedy.resources.reads import allows
 from azremedy.roles import roles
 from azremedy.session import WORKERS, Door
 

@@ -14,8 +14,8 @@ from azremedy import __version__
 from azremedy.baseline import Comparison, Known, Since
 from azremedy.plan import FixClass
 from azremedy.playbook import NotEvaluated, Severity
-from azremedy.resources import Unread
-from azremedy.scan import Diagnosis, Scan, Unexplained
+from azremedy.resources import Read, Unread
+from azremedy.scan import Diagnosis, Scan, Unexplained, aged
 from azremedy.suppression import Suppression
 
 SCHEMA_VERSION = 1
@@ -31,10 +31,10 @@ def document(
     """
     now = datetime.now(UTC)
     every = [
-        *((one, None) for scan in scans for one in scan.diagnoses),
-        *((one.diagnosis, one.by) for scan in scans for one in scan.suppressed),
+        *((one, None, aged(scan, one)) for scan in scans for one in scan.diagnoses),
+        *((one.diagnosis, one.by, aged(scan, one.diagnosis)) for scan in scans for one in scan.suppressed),
     ]
-    every.sort(key=lambda pair: -pair[0].finding.severity)
+    every.sort(key=lambda each: -each[0].finding.severity)
     since = compared.since if compared else {}
     return {
         "schemaVersion": SCHEMA_VERSION,
@@ -42,7 +42,7 @@ def document(
         "startedAt": moment(min((scan.started for scan in scans), default=now)),
         "finishedAt": moment(max((scan.finished for scan in scans), default=now)),
         "subscriptions": [subscription(scan) for scan in scans],
-        "findings": [found(one, by, since.get(one.fingerprint)) for one, by in every],
+        "findings": [found(one, by, since.get(one.fingerprint), reads) for one, by, reads in every],
         "unread": [gap(one) for one in (*failed, *(one for scan in scans for one in scan.unread))],
         "notEvaluated": [undecided(one) for scan in scans for one in scan.not_evaluated],
         "unexplained": [unknown(one) for scan in scans for one in scan.unexplained],
@@ -83,11 +83,15 @@ def subscription(scan: Scan) -> dict[str, Any]:
         "listsOnly": scan.protected - scan.close_look,
         "playbooks": list(scan.playbooks),
         "protectedVms": [vm.text for vm in scan.protected_vms],
+        "fromGraph": sorted(map(str, scan.from_graph)),
     }
 
 
 def found(
-    diagnosis: Diagnosis, suppressed: Suppression | None = None, since: Since | None = None
+    diagnosis: Diagnosis,
+    suppressed: Suppression | None = None,
+    since: Since | None = None,
+    reads: AbstractSet[Read] = frozenset(),
 ) -> dict[str, Any]:
     finding, playbook = diagnosis.finding, diagnosis.playbook
     symptom = finding.failure.symptom if finding.failure else None
@@ -116,7 +120,13 @@ def found(
         },
         "suppressed": suppressed and suppression(suppressed),
         "since": since and since.value,
+        "dataAge": age(reads) if reads else None,
     }
+
+
+def age(reads: AbstractSet[Read]) -> dict[str, Any]:
+    """Return how old the data may be that Azure Resource Graph told of these kinds: it names no bound (arm-sdk §6)."""
+    return {"source": "resource graph", "of": sorted(map(str, reads)), "mostlyWithinSeconds": 60}
 
 
 def suppression(one: Suppression) -> dict[str, Any]:

@@ -50,6 +50,14 @@ def unread(gap: Mapping[str, Any]) -> str:
     return f"{gap['what']} of {gap['scope']} not read: {gap['reason']}" + (f" ({answer})" if answer else "")
 
 
+def from_graph(kinds: Iterable[str]) -> str:
+    """Return how old the data of these kinds may be that Azure Resource Graph told."""
+    return (
+        f"Azure Resource Graph told of {', '.join(sorted(kinds))}: that is mostly less than a minute older than this scan, "
+        "at times more; cures never rest on it."
+    )
+
+
 def shortened(text: str, longest: int) -> str:
     """Return a text of at most so many characters; what is left out is marked by `…`."""
     return text if len(text) <= longest else text[: longest - 1] + "…"

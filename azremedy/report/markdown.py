@@ -39,7 +39,7 @@ def text(document: Document, most: int = MOST) -> str:
     """Return the report of a scan in at most so many bytes: the worst findings first, the rest counted."""
     findings = excerpt.active(document)
     top = "".join(f"{line}\n" for line in [*head(document, findings), *gaps(document)])
-    foot = "".join(f"{line}\n" for line in suppressed(document))
+    foot = "".join(f"{line}\n" for line in (*aged(document), *suppressed(document)))
     room = most - len((top + foot).encode()) - len(left_out(len(findings)).encode())
     table, told = fitting(findings, room)
     left = len(findings) - told
@@ -142,6 +142,13 @@ def row(finding: Mapping[str, Any]) -> str:
 
 def left_out(number: int) -> str:
     return f"\n**{number} more** findings, none worse than these, stand in the JSON of the scan.\n"
+
+
+def aged(document: Document) -> Iterator[str]:
+    """Yield how old what stands here may be, where Azure Resource Graph told some of it."""
+    if kinds := {kind for one in document["subscriptions"] for kind in one.get("fromGraph", ())}:
+        yield ""
+        yield prose(excerpt.from_graph(kinds))
 
 
 def suppressed(document: Document) -> Iterator[str]:

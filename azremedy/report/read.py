@@ -39,6 +39,7 @@ class Subscription(Part):
     lists_only: Count = 0
     playbooks: list[Slug] = []
     protected_vms: list[Id] = []
+    from_graph: list[str] = []
 
 
 class Fix(Part):
@@ -64,6 +65,7 @@ class Finding(Part):
     suppressed: dict[str, Any] | None
     title: str = ""
     remedy: str = ""
+    data_age: dict[str, Any] | None = None
 
 
 class Unread(Part):

@@ -15,6 +15,7 @@ from azremedy.arm import ArmId
 from azremedy.baseline import Comparison, Since
 from azremedy.estate import Failure
 from azremedy.playbook import Finding, Severity, outside
+from azremedy.report import excerpt
 from azremedy.report.plain import plain
 from azremedy.report.table import WIDTH, columns, drawn, listed
 from azremedy.resources import Unread
@@ -69,6 +70,8 @@ def of(scan: Scan, shown: Shown, width: int) -> Iterator[RenderableType]:
         yield findings(scan, shown.compared, width)
         yield Text()
     yield verdict(scan)
+    if scan.from_graph:
+        yield Text(excerpt.from_graph(map(str, scan.from_graph)), "dim")
     if scan.suppressed:
         yield suppressed(scan.suppressed, listing=shown.suppressed)
     if scan.unexplained:

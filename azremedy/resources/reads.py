@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from azremedy.arm import ArmId
+from azremedy.arm import ArmId, Json
 
 
 class Read(StrEnum):
@@ -15,6 +16,8 @@ class Read(StrEnum):
 
     SUBSCRIPTION = "subscription"
     MANAGEMENT_GROUPS = "management groups"
+    GRAPH = "resource graph"
+    PERMISSIONS = "permissions"
     VMS = "virtual machines"
     POWER = "virtual machine status"
     NICS = "network interfaces"
@@ -51,6 +54,8 @@ VAULT: Final = "Microsoft.RecoveryServices/Vaults"
 RIGHTS: Final[Mapping[Read, str]] = {
     Read.SUBSCRIPTION: "Microsoft.Resources/subscriptions/read",
     Read.MANAGEMENT_GROUPS: "Microsoft.Management/managementGroups/descendants/read",
+    Read.GRAPH: "Microsoft.ResourceGraph/resources/read",
+    Read.PERMISSIONS: "Microsoft.Authorization/permissions/read",
     Read.VMS: "Microsoft.Compute/virtualMachines/read",
     Read.POWER: "Microsoft.Compute/virtualMachines/read",
     Read.NICS: "Microsoft.Network/networkInterfaces/read",
@@ -89,6 +94,20 @@ def rights(reads: frozenset[Read]) -> frozenset[str]:
     """Return the RBAC actions for these reads, and for the subscription and the vaults that they rest on."""
     below = {Read.SUBSCRIPTION, *({Read.VAULTS} if reads & PER_VAULT else ())}
     return frozenset(RIGHTS[read] for read in reads | below)
+
+
+def allows(held: Sequence[Json], action: str) -> bool:
+    """Whether one of these role permissions has an action among its actions and not among its exceptions."""
+    return any(
+        _matches(one.get("actions") or (), action) and not _matches(one.get("notActions") or (), action)
+        for one in held
+    )
+
+
+def _matches(patterns: Sequence[str], action: str) -> bool:
+    return any(
+        re.fullmatch(".*".join(map(re.escape, one.split("*"))), action, re.IGNORECASE) for one in patterns
+    )
 
 
 @dataclass(frozen=True, slots=True)

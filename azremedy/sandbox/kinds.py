@@ -17,6 +17,8 @@ LISTS: Final = {
     "microsoft.network/virtualnetworks": Read.VNETS,
     "microsoft.network/routetables": Read.ROUTE_TABLES,
     "microsoft.authorization/locks": Read.LOCKS,
+    "microsoft.authorization/permissions": Read.PERMISSIONS,
+    "microsoft.resourcegraph/resources": Read.GRAPH,
     "microsoft.management/managementgroups": Read.MANAGEMENT_GROUPS,
     "microsoft.management/managementgroups/descendants": Read.MANAGEMENT_GROUPS,
     "microsoft.recoveryservices/vaults": Read.VAULTS,

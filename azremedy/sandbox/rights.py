@@ -163,10 +163,23 @@ def action(call: Call) -> str:
         of_groups = ArmId(call.path).group or call.key.endswith("/resourcegroups")
         below = "resourceGroups/" if of_groups else ""
         return f"Microsoft.Resources/subscriptions/{below}{verb}"
+    return f"{spelled(type_)}/{verb}"
+
+
+def action_on(key: str) -> str:
+    """Return the type of a resource as its RBAC actions spell it."""
+    return spelled(ArmId(key).type or "microsoft.resources/subscriptions")
+
+
+def spelled(type_: str) -> str:
     namespace, *rest = type_.split("/")
     provider = namespace.removeprefix("microsoft.")
-    spelled = SPELLING.get(provider, provider.capitalize())
-    return "/".join([f"Microsoft.{spelled}", *(SPELLING.get(one, one) for one in rest), verb])
+    return "/".join(
+        [
+            f"Microsoft.{SPELLING.get(provider, provider.capitalize())}",
+            *(SPELLING.get(one, one) for one in rest),
+        ]
+    )
 
 
 @lru_cache(maxsize=512)

@@ -16,7 +16,7 @@ import msgspec
 from aiohttp import web
 
 from azremedy.errors import AzremedyError
-from azremedy.sandbox import changes, faults, identity, rights, tls
+from azremedy.sandbox import changes, faults, graph, identity, rights, tls
 from azremedy.sandbox.answers import Answer, Arm, ArmError, Call
 from azremedy.sandbox.description import Fault, LockLag
 from azremedy.sandbox.events import catch_up
@@ -89,6 +89,7 @@ class Sandbox:
         self._faults = faults.Faults(msgspec.convert(store.about.get("faults", []), list[Fault]))
         self._arm = Arm(store, page_size, msgspec.convert(store.about.get("lock_lag", {}), LockLag))
         self._buckets = Buckets(throttle)
+        self._queries = graph.Quota()
         self._port = port
         self._tls = tls.context(folder)
         self._started = threading.Event()
@@ -260,22 +261,30 @@ class Sandbox:
         principal = self._entra.bearer(authorization)
         if principal is None:
             raise unauthorized(call, authorization)
+        call = replace(call, principal=principal)
+        if call.key == graph.PATH:
+            return self._within_api(call, lambda: graph.answer(self._arm, call, self._queries))
         subscription = "/".join(call.key.split("/")[1:3])
         left, wait = self._buckets.take((principal.client_id, call.method == "GET", subscription))
         if wait:
             raise throttled(subscription.rpartition("/")[2], wait)
+        given = self._within_api(call, lambda: answer(self._arm, call))
+        return replace(
+            given, headers={"x-ms-ratelimit-remaining-subscription-reads": str(left), **given.headers}
+        )
+
+    def _within_api(self, call: Call, answering: Callable[[], Answer]) -> Answer:
+        """Answer a call that names its version and whose caller may read there, once all that is due has happened."""
         if "api-version" not in call.query:
             raise ArmError(
                 400,
                 "MissingApiVersionParameter",
                 "The api-version query parameter (?api-version=) is required for all requests.",
             )
-        rights.require_reading(call, principal)
+        if call.principal:
+            rights.require_reading(call, call.principal)
         catch_up(self._arm)
-        given = self.instead(call) or answer(self._arm, replace(call, principal=principal))
-        return replace(
-            given, headers={"x-ms-ratelimit-remaining-subscription-reads": str(left), **given.headers}
-        )
+        return self.instead(call) or answering()
 
 
 def unauthorized(call: Call, authorization: str) -> ArmError:

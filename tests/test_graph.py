@@ -1,0 +1,385 @@
+"""`scan --source graph`: the same findings as from ARM, with the age of their data, and nothing healthy on its silence."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import Desk, Ended, azremedy, document, written
+from sandboxed import estate, vm
+
+from azremedy.resources import Read
+from azremedy.sandbox import Sandbox, embedded
+from azremedy.sandbox.answers import Answer, Call, ok
+from azremedy.sandbox.description import Fault
+from azremedy.sandbox.generate import fleet, generate
+from azremedy.sandbox.graph import PATH
+
+ESTATES = sorted((Path(__file__).parents[1] / "examples" / "estates").glob("*.yaml"))
+WHO = "5a6db0c5-0000-4000-8000-c11e47000009"
+NIGHT = 8
+"""How many hours ago the last backups ran."""
+
+BROKEN = [
+    vm(
+        "sql1",
+        agent="not-ready",
+        backup={"completed": 50, "failed": {"code": "UserErrorGuestAgentStatusUnavailable"}},
+    ),
+    vm("sql2"),
+]
+
+
+def both(run: Desk, *arguments: str, **variables: str) -> tuple[Ended, Ended]:
+    """Scan from ARM, then through Resource Graph."""
+    return (
+        run("scan", "-s", "*", "-o", "json", *arguments, **variables),
+        run("scan", "-s", "*", "-o", "json", "--source", "graph", *arguments, **variables),
+    )
+
+
+def said(ended: Ended) -> Mapping[str, Any]:
+    """Return all that a scan says of the estate, but for the age of the data."""
+    whole = document(ended)
+    findings = [
+        {name: value for name, value in one.items() if name != "dataAge"} for one in whole["findings"]
+    ]
+    return {
+        "code": ended.code,
+        "findings": findings,
+        **{name: whole[name] for name in ("unread", "notEvaluated", "unexplained", "summary")},
+    }
+
+
+def calls(ended: Ended) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for one in document(ended)["subscriptions"]:
+        for kind, number in one["callsByKind"].items():
+            found[kind] = found.get(kind, 0) + number
+    return found
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        pytest.param("demo", id="demo"),
+        *(pytest.param(path, id=path.stem) for path in ESTATES),
+        *(pytest.param(generate(90, seed), id=f"generated {seed}") for seed in (1, 2)),
+        pytest.param(fleet(4, 24, 3), id="fleet"),
+    ],
+)
+@pytest.mark.parametrize("deep", [(), ("--deep",)], ids=["suspects", "deep"])
+def test_both_sources_say_the_same(tmp_path: Path, described: Any, deep: tuple[str, ...]) -> None:
+    with embedded(tmp_path / "sandbox", estate=described) as sandbox:
+        arm, graph = both(Desk(sandbox, tmp_path), *deep)
+        reads = written(sandbox)
+
+    assert said(graph) == said(arm)
+    assert {one.partition(" ")[2].lower() for one in reads} == {PATH}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with embedded(tmp_path / "sandbox", estate=estate(*BROKEN)) as running:
+        yield running
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
+    return Desk(sandbox, tmp_path)
+
+
+def test_a_finding_says_how_old_its_data_may_be(run: Desk) -> None:
+    arm, graph = both(run)
+    [found] = document(graph)["findings"]
+
+    assert [one["dataAge"] for one in document(arm)["findings"]] == [None]
+    assert found["dataAge"]["source"] == "resource graph"
+    assert "virtual machines" in found["dataAge"]["of"]
+    assert not {"instance view", "locks"} & set(found["dataAge"]["of"])
+    assert "disks" in document(graph)["subscriptions"][0]["fromGraph"]
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_people_are_told_too(run: Desk, tmp_path: Path, form: str) -> None:
+    report = tmp_path / "report.md"
+    ended = run("scan", "-s", "*", "--source", "graph", "--report", f"markdown={report}", COLUMNS="400")
+    plain = run("scan", "-s", "*", "--report", f"markdown={tmp_path / 'plain.md'}", COLUMNS="400")
+    text, other = (
+        (ended.out, plain.out)
+        if form == "table"
+        else (report.read_text(), (tmp_path / "plain.md").read_text())
+    )
+
+    assert "Azure Resource Graph told of disks," in text
+    assert "Resource Graph" not in other
+
+
+def test_few_queries_stand_in_for_the_lists_of_many_subscriptions(tmp_path: Path) -> None:
+    healthy = [
+        estate(vm(), subscription={"name": f"s{nth}", "id": f"5a6db0c5-0000-4000-8000-{nth:012d}"})
+        for nth in range(30)
+    ]
+    with embedded(tmp_path / "sandbox", estate=healthy) as sandbox:
+        arm, graph = both(Desk(sandbox, tmp_path))
+
+    asked = calls(graph)
+    assert asked["resource graph"] == 5
+    assert {kind: number for kind, number in asked.items() if kind not in {"resource graph", "subscription"}} == {
+        "permissions": 30, "locks": 30, "vaults": 30,
+    }  # fmt: skip
+    assert sum(asked.values()) < 0.3 * sum(calls(arm).values())
+
+
+def test_rows_come_in_pages(tmp_path: Path) -> None:
+    with embedded(tmp_path / "sandbox", estate=generate(30, 1), page_size=40) as sandbox:
+        arm, graph = both(Desk(sandbox, tmp_path))
+
+    assert said(graph) == said(arm)
+    assert calls(graph)["resource graph"] > 5
+
+
+def test_its_own_quota_is_obeyed(tmp_path: Path) -> None:
+    """Fifteen queries in five seconds: more are needed, and none is refused."""
+    with embedded(tmp_path / "sandbox", estate=generate(60, 1), page_size=12) as sandbox:
+        ended = Desk(sandbox, tmp_path)("scan", "-s", "*", "-o", "json", "--source", "graph")
+        answers = [one.status for one in sandbox.requests if one.path.lower().startswith(PATH)]
+
+    assert ended.code == 0
+    assert len(answers) > 20
+    assert answers.count(429) <= 1
+
+
+def test_a_refused_table_is_a_gap_and_never_healthy(run: Desk, sandbox: Sandbox) -> None:
+    sandbox.faults = [Fault(f"POST {PATH}", status=403, code="AccessDenied", body="no", times=None)]
+    ended = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+    gaps = {gap["what"] for gap in document(ended)["unread"]}
+
+    assert ended.code == 3
+    assert {
+        "virtual machines",
+        "disks",
+        "protected items",
+        "failed jobs",
+        "restore point collections",
+    } <= gaps
+    assert document(ended)["findings"] == []
+
+
+def rows_without(*gone: str, truncated: bool = False) -> Callable[[Call], Answer | None]:
+    """Return what hides rows whose id holds one of these, as an index does that is behind."""
+
+    def instead(call: Call) -> Answer | None:
+        if call.key != PATH:
+            return None
+        return hidden(call, gone, truncated=truncated)
+
+    return instead
+
+
+SHOWN: dict[str, Any] = {}
+
+
+def hidden(call: Call, gone: tuple[str, ...], *, truncated: bool) -> Answer:
+    """Answer a query from what was kept of an earlier scan, without some rows."""
+    body = SHOWN[json.loads(call.body)["query"]]
+    rows = [row for row in body["data"] if not any(one in row["id"].lower() for one in gone)]
+    total = body["totalRecords"] if truncated else len(rows)
+    told = "true" if truncated else "false"
+    return ok({**body, "data": rows, "count": len(rows), "totalRecords": total, "resultTruncated": told})
+
+
+@pytest.fixture
+def kept(run: Desk, sandbox: Sandbox) -> None:
+    """Keep what Resource Graph answers now."""
+    from azremedy.sandbox import graph  # noqa: PLC0415 - asked as its own server asks it
+
+    def instead(call: Call) -> Answer | None:
+        if call.key == PATH:
+            answer = graph.answer(sandbox._arm, call, sandbox._queries)
+            SHOWN[json.loads(call.body)["query"]] = json.loads(answer.body)
+            return answer
+        return None
+
+    SHOWN.clear()
+    sandbox.instead = instead
+    run("scan", "-s", "*", "--source", "graph")
+    sandbox.instead = lambda _: None
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("gone", "read"),
+    [
+        ("networkinterfaces/sql2-nic", Read.NICS),
+        ("disks/sql2", Read.DISKS),
+        ("virtualmachines/sql2", Read.VMS),
+        ("virtualnetworks/", Read.VNETS),
+        ("backuppolicies", Read.POLICIES),
+        ("vaults/vault1", Read.ITEMS),
+    ],
+)
+def test_what_no_row_shows_and_others_name_is_read_from_arm(
+    run: Desk, sandbox: Sandbox, gone: str, read: Read
+) -> None:
+    arm = run("scan", "-s", "*", "-o", "json")
+    sandbox.instead = rows_without(gone)
+    sandbox.clear()
+    graph = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+
+    assert said(graph) == said(arm)
+    assert sandbox.calls()[read]
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_truncated_result_is_a_gap(run: Desk, sandbox: Sandbox) -> None:
+    sandbox.instead = rows_without("restorepointcollections", truncated=True)
+    ended = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+    [gap] = [gap for gap in document(ended)["unread"] if gap["what"] == "restore point collections"]
+
+    assert ended.code == 3
+    assert (gap["code"], "rows" in gap["reason"]) == ("Truncated", True)
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("member", ["provisioningState", "networkProfile", "storageProfile"])
+def test_a_row_that_makes_no_sense_is_asked_of_arm(run: Desk, sandbox: Sandbox, member: str) -> None:
+    arm = run("scan", "-s", "*", "-o", "json")
+    for body in SHOWN.values():
+        for row in body["data"]:
+            if "properties" in row and member in row["properties"]:
+                row["properties"][member] = None if member == "provisioningState" else {"x": 1}
+    sandbox.instead = rows_without()
+    graph = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+
+    assert said(graph)["findings"] == said(arm)["findings"]
+
+
+def test_what_the_identity_may_not_read_is_a_gap_though_resource_graph_says_nothing(tmp_path: Path) -> None:
+    """Without the right to collections no row of one comes: ARM is asked, and refuses aloud."""
+    actions = json.loads((Path(__file__).parents[1] / "examples" / "roles" / "scan.json").read_text())[
+        "Actions"
+    ]
+    actions = [one for one in actions if "restorePointCollections" not in one]
+    who = {"name": "few", "client_id": WHO, "secret": "s", "actions": actions}
+    described = estate(*BROKEN, identities=[who])
+    with embedded(tmp_path / "sandbox", estate=described) as sandbox:
+        arm, graph = both(Desk(sandbox, tmp_path), AZURE_CLIENT_ID=WHO, AZURE_CLIENT_SECRET="s")
+
+    assert graph.code == 3
+    assert "restore point collections" in {gap["what"] for gap in document(graph)["unread"]}
+    assert said(graph) == said(arm)
+
+
+def test_a_vault_that_is_closed_to_the_identity_is_a_gap_as_from_arm(tmp_path: Path) -> None:
+    path = next(path for path in ESTATES if path.stem == "no-rights-on-a-vault")
+    with embedded(tmp_path / "sandbox", estate=path) as sandbox:
+        who = next(one for one in sandbox._entra.principals.values() if one.cannot_read)
+        signed_in = {"AZURE_CLIENT_ID": who.client_id, "AZURE_CLIENT_SECRET": who.secret}
+        arm, graph = both(Desk(sandbox, tmp_path), **signed_in)
+
+    assert graph.code == 3
+    assert said(graph) == said(arm)
+
+
+def test_a_longer_look_back_than_resource_graph_keeps_jobs_is_read_from_arm(run: Desk) -> None:
+    arm, graph = both(run, "--lookback", "20d")
+
+    assert said(graph) == said(arm)
+    assert calls(graph)["failed jobs"] == 1
+
+
+def test_answers_that_are_too_long_are_asked_for_in_shorter_pages(run: Desk, sandbox: Sandbox) -> None:
+    arm = run("scan", "-s", "*", "-o", "json")
+    tops: list[int] = []
+
+    def instead(call: Call) -> Answer | None:
+        if call.key != PATH:
+            return None
+        tops.append(top := json.loads(call.body)["options"]["$top"])
+        return None if top < 1000 else too_long()
+
+    sandbox.instead = instead
+    graph = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+
+    assert said(graph) == said(arm)
+    assert sorted(set(tops)) == [200, 1000]
+
+
+def too_long() -> Answer:
+    detail = {"code": "ResponsePayloadTooLarge", "message": "Response payload size is 18006738."}
+    text = "Please provide below info when asking for support: timestamp = 2026-01-01."
+    return ok({"error": {"code": "BadRequest", "message": text, "details": [detail]}}, 400)
+
+
+def test_what_is_wrong_with_a_query_is_told_from_its_details(run: Desk, sandbox: Sandbox) -> None:
+    sandbox.instead = lambda call: refused() if call.key == PATH else None
+    ended = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+
+    assert {(gap["code"], gap["reason"]) for gap in document(ended)["unread"]} == {
+        ("InvalidQuery", "Query is invalid.")
+    }
+
+
+def refused() -> Answer:
+    detail = {"code": "InvalidQuery", "message": "Query is invalid."}
+    text = "Please provide below info when asking for support: timestamp = 2026-01-01."
+    return ok({"error": {"code": "BadRequest", "message": text, "details": [detail]}}, 400)
+
+
+def test_a_checkpoint_of_one_source_is_none_of_the_other(run: Desk, tmp_path: Path) -> None:
+    kept = tmp_path / "checkpoint"
+    run("scan", "-s", "*", "-s", "00000000-0000-4000-8000-00000000dead", "--checkpoint", kept)
+    ended = run("scan", "-s", "*", "--source", "graph", "--checkpoint", kept)
+
+    assert (ended.code, "asked for something else" in ended.err) == (2, True)
+
+
+def test_a_saved_estate_keeps_how_old_it_may_be(run: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "estate.json"
+    run("scan", "-s", "*", "--source", "graph", "--save-estate", file)
+    again = document(azremedy("scan", "--estate", file, "-o", "json"))
+
+    assert again["findings"][0]["dataAge"]["source"] == "resource graph"
+
+
+@pytest.mark.parametrize("command", ["gate", "fix", "diagnose", "prove"])
+def test_nothing_that_decides_or_changes_takes_resource_graph(command: str) -> None:
+    ended = azremedy(command, "--source", "graph")
+
+    assert (ended.code, "No such option" in ended.err) == (2, True)
+
+
+def test_a_gate_takes_no_estate_that_came_through_it(run: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "estate.json"
+    run("scan", "-s", "*", "--source", "graph", "--save-estate", file)
+    ended = azremedy("gate", "--estate", file)
+
+    assert ended.code == 3
+    assert "was read through Azure Resource Graph" in ended.err
+
+
+def test_a_cluster_reads_one_subscription_each_and_so_from_arm() -> None:
+    ended = azremedy("scan", "--source", "graph", "--scheduler", "tcp://127.0.0.1:1", "--cloud", "https://localhost:1")
+
+    assert (ended.code, "--source graph asks about many subscriptions at once" in ended.err) == (2, True)
+
+
+def test_source_means_nothing_with_a_file(tmp_path: Path) -> None:
+    ended = azremedy("scan", "--estate", tmp_path / "none.json", "--source", "graph")
+
+    assert (ended.code, "--source means nothing with --estate" in ended.err) == (2, True)
+
+
+def test_a_token_that_leads_in_a_circle_is_a_gap(run: Desk, sandbox: Sandbox) -> None:
+    token = base64.b64encode(b"0").decode()
+    page = {"totalRecords": 9, "count": 0, "data": [], "resultTruncated": "false", "$skipToken": token}
+    sandbox.instead = lambda call: ok(page) if call.key == PATH else None
+    ended = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+
+    assert ended.code == 3
+    assert {gap["code"] for gap in document(ended)["unread"]} == {"NextLinkLoop"}
