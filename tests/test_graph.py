@@ -12,6 +12,9 @@ import pytest
 from commands import Desk, Ended, azremedy, document, written
 from sandboxed import estate, vm
 
+from azremedy.arm import ArmId
+from azremedy.collect.kql import ITEM, POLICY
+from azremedy.collect.rows import Rows
 from azremedy.resources import Read
 from azremedy.sandbox import Sandbox, embedded
 from azremedy.sandbox.answers import Answer, Call, ok
@@ -21,10 +24,10 @@ from azremedy.sandbox.graph import PATH
 
 ESTATES = sorted((Path(__file__).parents[1] / "examples" / "estates").glob("*.yaml"))
 WHO = "5a6db0c5-0000-4000-8000-c11e47000009"
-NIGHT = 8
-"""How many hours ago the last backups ran."""
-
+POLICIES = [{"name": "daily"}, {"name": "crash", "type": "V2", "consistency": "crash"}]
+CRASH = {"vault": "vault1", "policy": "crash"}
 BROKEN = [
+    vm("sql0", agent="not-ready", backup=CRASH),
     vm(
         "sql1",
         agent="not-ready",
@@ -32,6 +35,12 @@ BROKEN = [
     ),
     vm("sql2"),
 ]
+
+
+def described(*vms: Any, **sections: Any) -> dict[str, Any]:
+    """Describe these VMs, or a broken one among others, in a vault whose policies differ."""
+    vaults = [{"name": "vault1", "policies": POLICIES}]
+    return {**estate(*(vms or BROKEN), **sections), "vaults": vaults}
 
 
 def both(run: Desk, *arguments: str, **variables: str) -> tuple[Ended, Ended]:
@@ -64,7 +73,7 @@ def calls(ended: Ended) -> Mapping[str, int]:
 
 
 @pytest.mark.parametrize(
-    "described",
+    "whole",
     [
         pytest.param("demo", id="demo"),
         *(pytest.param(path, id=path.stem) for path in ESTATES),
@@ -73,8 +82,8 @@ def calls(ended: Ended) -> Mapping[str, int]:
     ],
 )
 @pytest.mark.parametrize("deep", [(), ("--deep",)], ids=["suspects", "deep"])
-def test_both_sources_say_the_same(tmp_path: Path, described: Any, deep: tuple[str, ...]) -> None:
-    with embedded(tmp_path / "sandbox", estate=described) as sandbox:
+def test_both_sources_say_the_same(tmp_path: Path, whole: Any, deep: tuple[str, ...]) -> None:
+    with embedded(tmp_path / "sandbox", estate=whole) as sandbox:
         arm, graph = both(Desk(sandbox, tmp_path), *deep)
         reads = written(sandbox)
 
@@ -84,7 +93,7 @@ def test_both_sources_say_the_same(tmp_path: Path, described: Any, deep: tuple[s
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
-    with embedded(tmp_path / "sandbox", estate=estate(*BROKEN)) as running:
+    with embedded(tmp_path / "sandbox", estate=described()) as running:
         yield running
 
 
@@ -170,7 +179,7 @@ def test_a_refused_table_is_a_gap_and_never_healthy(run: Desk, sandbox: Sandbox)
     assert document(ended)["findings"] == []
 
 
-def rows_without(*gone: str, truncated: bool = False) -> Callable[[Call], Answer | None]:
+def rows_without(*gone: str, truncated: str = "") -> Callable[[Call], Answer | None]:
     """Return what hides rows whose id holds one of these, as an index does that is behind."""
 
     def instead(call: Call) -> Answer | None:
@@ -184,12 +193,12 @@ def rows_without(*gone: str, truncated: bool = False) -> Callable[[Call], Answer
 SHOWN: dict[str, Any] = {}
 
 
-def hidden(call: Call, gone: tuple[str, ...], *, truncated: bool) -> Answer:
-    """Answer a query from what was kept of an earlier scan, without some rows."""
+def hidden(call: Call, gone: tuple[str, ...], *, truncated: str) -> Answer:
+    """Answer a query from what was kept of an earlier scan, without some rows; say so, or let the total tell."""
     body = SHOWN[json.loads(call.body)["query"]]
     rows = [row for row in body["data"] if not any(one in row["id"].lower() for one in gone)]
-    total = body["totalRecords"] if truncated else len(rows)
-    told = "true" if truncated else "false"
+    total = body["totalRecords"] if truncated == "false" else len(rows)
+    told = truncated or "false"
     return ok({**body, "data": rows, "count": len(rows), "totalRecords": total, "resultTruncated": told})
 
 
@@ -236,8 +245,9 @@ def test_what_no_row_shows_and_others_name_is_read_from_arm(
 
 
 @pytest.mark.usefixtures("kept")
-def test_a_truncated_result_is_a_gap(run: Desk, sandbox: Sandbox) -> None:
-    sandbox.instead = rows_without("restorepointcollections", truncated=True)
+@pytest.mark.parametrize("told", ["true", "false"], ids=["as Resource Graph says", "as its own count says"])
+def test_a_truncated_result_is_a_gap(run: Desk, sandbox: Sandbox, told: str) -> None:
+    sandbox.instead = rows_without("restorepointcollections", "disks/sql2", truncated=told)
     ended = run("scan", "-s", "*", "-o", "json", "--source", "graph")
     [gap] = [gap for gap in document(ended)["unread"] if gap["what"] == "restore point collections"]
 
@@ -266,8 +276,7 @@ def test_what_the_identity_may_not_read_is_a_gap_though_resource_graph_says_noth
     ]
     actions = [one for one in actions if "restorePointCollections" not in one]
     who = {"name": "few", "client_id": WHO, "secret": "s", "actions": actions}
-    described = estate(*BROKEN, identities=[who])
-    with embedded(tmp_path / "sandbox", estate=described) as sandbox:
+    with embedded(tmp_path / "sandbox", estate=described(identities=[who])) as sandbox:
         arm, graph = both(Desk(sandbox, tmp_path), AZURE_CLIENT_ID=WHO, AZURE_CLIENT_SECRET="s")
 
     assert graph.code == 3
@@ -286,11 +295,53 @@ def test_a_vault_that_is_closed_to_the_identity_is_a_gap_as_from_arm(tmp_path: P
     assert said(graph) == said(arm)
 
 
-def test_a_longer_look_back_than_resource_graph_keeps_jobs_is_read_from_arm(run: Desk) -> None:
-    arm, graph = both(run, "--lookback", "20d")
+BIG = {"disks": [{"lun": 0, "size": 40960}]}
+
+
+@pytest.mark.parametrize(
+    "vms",
+    [
+        pytest.param([vm(**BIG, backup={"excluded_luns": [0]})], id="an excluded disk"),
+        pytest.param([vm(**BIG)], id="a disk that is too large"),
+        pytest.param([vm(backup={"soft_deleted": True}), vm("sql2")], id="deleted softly"),
+        *(
+            pytest.param([vm(backup={"state": state})], id=state)
+            for state in (
+                "IRPending",
+                "ProtectionError",
+                "ProtectionStopped",
+                "ProtectionPaused",
+                "BackupsSuspended",
+            )
+        ),
+        pytest.param([vm(backup={"completed": None})], id="never backed up"),
+        pytest.param(
+            [
+                vm(
+                    backup={
+                        "completed": 500,
+                        "failed": {"code": "UserErrorRpCollectionLimitReached", "hours_ago": 480},
+                    }
+                )
+            ],
+            id="failed before Resource Graph keeps jobs",
+        ),
+        pytest.param([{"name": "sql1", "group": "shop", "gone": True, "backup": CRASH}], id="gone"),
+        pytest.param([{"name": "web1", "group": "shop"}], id="not protected"),
+        pytest.param(
+            [vm(extensions=[{"name": "E", "publisher": "P", "type": "T", "state": "Failed"}])],
+            id="an extension",
+        ),
+        pytest.param([vm(snapshot={"state": "failed", "listed": True})], id="an extension that is listed"),
+    ],
+)
+def test_what_resource_graph_does_not_tell_of_an_item_is_known_from_arm(
+    tmp_path: Path, vms: list[Any]
+) -> None:
+    with embedded(tmp_path / "sandbox", estate=described(*vms)) as sandbox:
+        arm, graph = both(Desk(sandbox, tmp_path))
 
     assert said(graph) == said(arm)
-    assert calls(graph)["failed jobs"] == 1
 
 
 def test_answers_that_are_too_long_are_asked_for_in_shorter_pages(run: Desk, sandbox: Sandbox) -> None:
@@ -383,3 +434,26 @@ def test_a_token_that_leads_in_a_circle_is_a_gap(run: Desk, sandbox: Sandbox) ->
 
     assert ended.code == 3
     assert {gap["code"] for gap in document(ended)["unread"]} == {"NextLinkLoop"}
+
+
+def test_an_item_whose_policy_no_row_shows_is_asked_of_its_vault() -> None:
+    """Nobody knows what a backup needs whose policy is not known."""
+    vault = "/subscriptions/5a6db0c5-0000-4000-8000-000000000001/resourceGroups/b/providers/Microsoft.RecoveryServices/vaults/v"
+    told = {
+        "sourceResourceId": vault.replace("RecoveryServices/vaults/v", "Compute/virtualMachines/sql1"),
+        "currentProtectionState": "ProtectionConfigured",
+        "lastBackupStatus": "Completed",
+        "policyId": f"{vault}/backupPolicies/daily",
+    }
+    container = f"{vault}/backupFabrics/Azure/protectionContainers/IaasVMContainer;iaasvmcontainerv2;b;sql1"
+    item = {"id": f"{container}/protectedItems/VM;iaasvmcontainerv2;b;sql1", "type": ITEM, "properties": told}
+    policy = {"id": f"{vault}/backupPolicies/daily", "type": POLICY, "properties": {}}
+
+    def troubled(*given: Any) -> set[ArmId]:
+        rows = Rows()
+        for row in given:
+            rows.take(row)
+        return set(rows.swept({}, 0).troubled)
+
+    assert troubled(item, policy) == set()
+    assert troubled(item) == {ArmId(vault)}

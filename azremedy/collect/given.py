@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from azremedy.arm import ArmId, Json
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from azremedy.collect.sweep import Sweep
 
 PERMISSIONS = "2022-04-01"
-KEPT = timedelta(days=14)
-"""How long Resource Graph keeps jobs (arm-sdk §6)."""
-
 ITEM = "Microsoft.RecoveryServices/Vaults/backupFabrics/protectionContainers/protectedItems/read"
 """The right for the type that its rows of protected items have."""
 
@@ -63,9 +59,7 @@ class Given:
 NOTHING = Given()
 
 
-def given(
-    sweep: Sweep, subscription: Subscription, reads: frozenset[Read], swept: Swept, lookback: timedelta
-) -> Given:
+def given(sweep: Sweep, subscription: Subscription, reads: frozenset[Read], swept: Swept) -> Given:
     """Return what need not be read from ARM, and note as gaps what Resource Graph did not answer."""
     shown = visible(sweep, subscription.id)
     asked = reads & KINDS & shown
@@ -73,7 +67,7 @@ def given(
     for read, error in refused.items():
         sweep.gap(read, subscription.id, error)
     told = asked - swept.doubted - refused.keys()
-    whole = shown >= reads & PER_VAULT & KINDS and not refused.keys() & PER_VAULT and lookback <= KEPT
+    whole = shown >= reads & PER_VAULT & KINDS and not refused.keys() & PER_VAULT
     return Given(
         {read: swept.lists[read] for read in told - PER_VAULT},
         {read: swept.lists[read] for read in told & PER_VAULT},
