@@ -415,7 +415,9 @@ def test_a_gate_takes_no_estate_that_came_through_it(run: Desk, tmp_path: Path) 
 
 
 def test_a_cluster_reads_one_subscription_each_and_so_from_arm() -> None:
-    ended = azremedy("scan", "--source", "graph", "--scheduler", "tcp://127.0.0.1:1", "--cloud", "https://localhost:1")
+    ended = azremedy(
+        "scan", "--source", "graph", "--scheduler", "tcp://127.0.0.1:1", "--cloud", "https://localhost:1"
+    )
 
     assert (ended.code, "--source graph asks about many subscriptions at once" in ended.err) == (2, True)
 
