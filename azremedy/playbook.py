@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import date
 from enum import IntEnum
 from hashlib import sha256
 from importlib import import_module
@@ -42,7 +43,8 @@ class Finding(Generic[E]):
 
     `resource` is what carries the cause (a lock, an NSG, a disk, the VM itself). `failure` is the failed backup
     that bears it out. `manual` says why this one is for a person even though the playbook can cure others. `cause` is the
-    one that it is, where the playbook sees several and this finding is of none of the others.
+    one that it is, where the playbook sees several and this finding is of none of the others. `due` is the day from which
+    on backups fail for it, where they do not yet and that can be told.
     """
 
     vm: ArmId
@@ -53,6 +55,7 @@ class Finding(Generic[E]):
     failure: Failure | None = None
     manual: str | None = None
     cause: str | None = None
+    due: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from math import ceil
 from typing import Any
 
@@ -77,6 +77,7 @@ def detect(estate: Estate) -> Iterator[Finding[Fullness] | NotEvaluated]:
             evidence=seen,
             failure=failure,
             manual="none of these points is Azure Backup's to delete" if seen.foreign == counted else None,
+            due=full_on(estate, seen.days_left) if counted < seen.limit else None,
         )
 
 
@@ -97,8 +98,12 @@ def measure(estate: Estate, protected: Protected, counted: int) -> Fullness:
         overdue=len(overdue) if kept else 0,
         foreign=counted - len(own),
         days_left=left,
-        full_on=(estate.read_at + timedelta(days=left)).date().isoformat(),
+        full_on=full_on(estate, left).isoformat(),
     )
+
+
+def full_on(estate: Estate, days: int) -> date:
+    return (estate.read_at + timedelta(days=days)).date()
 
 
 def expected(policy: Policy | None) -> int | None:

@@ -71,7 +71,8 @@ def find(
     if not (full or lock.read_only):
         severity, failure = Severity.SUSPECTED, None
     left = 0 if lock.read_only else None if counted is None else points.days_left(protected, counted)
-    day = None if left is None else (estate.read_at + timedelta(days=left)).date().isoformat()
+    due = None if left is None else (estate.read_at + timedelta(days=left)).date()
+    day = due.isoformat() if due else None
     return Finding(
         vm=protected.id,
         resource=lock.id,
@@ -91,6 +92,7 @@ def find(
         ),
         failure=failure,
         manual=by_hand(lock),
+        due=None if full or lock.read_only else due,
     )
 
 

@@ -499,7 +499,7 @@ def row(key: str, option: click.Option) -> str:
     if key in ORDERED:
         said = f"{ORDERED[key].tighter}: {ORDERED[key].why}"
     elif key in NARROWING:
-        said = f"not for `scan` and `gate`: {NARROWING[key]}"
+        said = f"not for `scan`, `gate` and `watch`: {NARROWING[key]}"
     elif key in WITHIN:
         said = "a file in its folder or below it"
     else:

@@ -68,6 +68,7 @@ LAYERS = (
         "logs",
         "roles",
         "doctor",
+        "watch",
         "cli",
         "__main__",
         "__init__",
@@ -138,7 +139,7 @@ def test_imports_only_what_is_below(name: str, word: str, path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "word", "path"), MODULES, ids=[name for name, _, _ in MODULES])
 def test_only_the_edges_know_the_network(name: str, word: str, path: Path) -> None:
-    if word in {"azure", "sandbox", "cli", "session", "report", "saved", "checkpoint"}:
+    if word in {"azure", "sandbox", "cli", "session", "report", "saved", "checkpoint", "watch"}:
         return
     assert [found for found in imports(path) if AZURE.match(found)] == [], name
 

@@ -22,6 +22,7 @@ from azremedy.errors import AzremedyError, Exit
 COMMANDS = {
     "scan": ("azremedy.cli.scan:scan", "Say which backups will fail, and why."),
     "gate": ("azremedy.cli.gate:gate", "Say whether a backup may start, or a change may go on."),
+    "watch": ("azremedy.cli.watch:watch", "Scan again and again, and tell what changed."),
     "diagnose": (
         "azremedy.cli.diagnose:diagnose",
         "Say of one VM why its last backup failed, cause by cause.",

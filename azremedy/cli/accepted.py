@@ -104,11 +104,12 @@ def compared(scans: Sequence[Scan], known: Iterable[Known]) -> Comparison:
     accepted = {one.diagnosis.fingerprint for scan in scans for one in scan.suppressed}
     open_ = {(one.playbook, one.vm.key) for scan in scans for one in scan.not_evaluated}
     whole = {scan.subscription.id: scan.selection for scan in scans if not scan.unread}
+    selected = {vm for scan in scans if scan.selection.needs for vm in scan.protected_vms}
 
     def judged(one: Known) -> bool:
         vm = ArmId(one.vm)
         selection = whole.get(ArmId(f"/subscriptions/{vm.subscription}"))
-        narrowed = selection is None or bool(selection.needs) or vm not in selection
+        narrowed = selection is None or vm not in selection or (bool(selection.needs) and vm not in selected)
         return not narrowed and one.playbook in looked_for and (one.playbook, vm.key) not in open_
 
     kept = (one for one in known if one.fingerprint not in accepted)

@@ -87,6 +87,8 @@ ORDERED = {
     "settle": more("longer", "a VM is restarted only for what lasts"),
     "parallel": less("fewer", "less is under way when something goes wrong"),
     "prove": off("it starts backups"),
+    "every": less("shorter", "news come sooner"),
+    "due": more("longer", "a forecast is told sooner"),
     "wave": Order("a smaller first wave", "fewer VMs are the canary", lambda value: -first(value)),
 }
 """Options that have to do with safety: a project file may move them one way."""
@@ -107,12 +109,16 @@ REFUSED = {
     "source": "what Resource Graph tells may be behind",
     "power": "it admits writes to VMs",
     "resume-protection": "it admits writes to protected items",
+    "last": "what it knows would not be told",
+    "webhook": "it says where findings are sent",
+    "run": "it names a program that is run",
+    "once": "nobody would watch any more",
     "state": "it names a folder that `azremedy sandbox reset` deletes from",
 }
 """Options that a project file may not name at all, and why."""
 
-JUDGING = ("scan", "gate")
-"""Commands whose exit code speaks of everything that they were asked about."""
+JUDGING = ("scan", "gate", "watch")
+"""Commands that speak of everything that they were asked about."""
 
 NARROWING = {
     "subscription": "what is left out is not found",
@@ -120,9 +126,19 @@ NARROWING = {
     "resource-group": "what is left out is not found",
     "vm": "what is left out is not found",
 }
-"""Options that a project file may not name for `scan` and `gate`; elsewhere they narrow what is written or shown."""
+"""Options that a project file may not name for `scan`, `gate` and `watch`; elsewhere they narrow what is written or shown."""
 
-WITHIN = ("report", "save", "save-estate", "checkpoint", "suppressions", "write", "write-baseline")
+WITHIN = (
+    "report",
+    "save",
+    "save-estate",
+    "checkpoint",
+    "suppressions",
+    "write",
+    "write-baseline",
+    "append",
+    "metrics",
+)
 """Options that name files: they lie in the project file's folder or below it."""
 
 FREE = (

@@ -121,6 +121,7 @@ def found(
         "suppressed": suppressed and suppression(suppressed),
         "since": since and since.value,
         "dataAge": age(reads) if reads else None,
+        "due": finding.due and finding.due.isoformat(),
     }
 
 

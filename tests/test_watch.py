@@ -1,0 +1,619 @@
+"""`azremedy watch`: from scan to scan only what changed is told, and what cannot be read is never gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from stat import S_IMODE
+from threading import Event
+from typing import Any
+
+import pytest
+from commands import Desk, command, environment, variables
+from jsonschema import Draft202012Validator
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from azremedy.cli.scan import scan
+from azremedy.cli.watch import LEFT_OUT, watch
+from azremedy.errors import AzremedyError
+from azremedy.report.schema import schema
+from azremedy.sandbox import Sandbox, embedded
+from azremedy.sandbox.description import Fault
+from azremedy.watch.telling import Command, Lines, Webhook
+
+posix = pytest.mark.skipif(os.name == "nt", reason="signals are another matter on Windows")
+
+ONCE = ("watch", "-s", "demo", "--once", "-o", "jsonl")
+STATUS = "properties.instanceView.statuses"
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with embedded(tmp_path / "sandbox", estate="demo") as running:
+        yield running
+
+
+@pytest.fixture
+def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
+    return Desk(sandbox, tmp_path)
+
+
+def told(out: str) -> list[dict[str, Any]]:
+    """The news on standard output, each as the schema says."""
+    made = [json.loads(line) for line in out.splitlines()]
+    for one in made:
+        Draft202012Validator(schema("watch"), format_checker=Draft202012Validator.FORMAT_CHECKER).validate(
+            one
+        )
+    return made
+
+
+def short(findings: list[Mapping[str, Any]]) -> list[str]:
+    return sorted(f"{one['vm'].rpartition('/')[2]} {one['playbook']}" for one in findings)
+
+
+def key(sandbox: Sandbox, ending: str) -> str:
+    [found] = [one for one in sandbox.snapshot() if one.endswith(ending)]
+    return found
+
+
+def open_nsg(sandbox: Sandbox) -> None:
+    """Do what cures web1."""
+    sandbox.change(key(sandbox, "/networksecuritygroups/nsg-closed"), "properties.securityRules", [])
+
+
+@dataclass
+class Hook:
+    """A real HTTP server on loopback that keeps what it is told, and answers as it is told to."""
+
+    answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    url: str = ""
+
+
+@contextmanager
+def listening() -> Iterator[Hook]:
+    hook = Hook()
+
+    class Listener(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            assert self.headers["Content-Type"] == "application/json"
+            assert self.headers["Authorization"] is None
+            hook.got.append((self.path, json.loads(content)))
+            status, headers = hook.answers.pop(0) if hook.answers else (204, {})
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that the base class has
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        hook.url = f"http://127.0.0.1:{server.server_port}/hooks/S3CRET?sig=S3CRET"
+        try:
+            yield hook
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_first_scan_tells_all_and_the_next_one_nothing(run: Desk) -> None:
+    first, second = run(*ONCE), run(*ONCE)
+    [news] = told(first.out)
+
+    assert (first.code, second.code) == (0, 0)
+    assert news["since"] is None
+    assert len(news["new"]) == 15
+    assert news["summary"] == {"blocking": 1, "corroborated": 11, "suspected": 0, "info": 3}
+    assert second.out == ""
+    assert second.err == "azremedy: nothing new: 1 blocking, 11 corroborated, 3 info\n"
+
+
+def test_only_what_changed_is_told(run: Desk, sandbox: Sandbox) -> None:
+    [first] = told(run(*ONCE).out)
+    open_nsg(sandbox)
+    [gone] = told(run(*ONCE).out)
+    sandbox.change(key(sandbox, "/virtualmachines/web2"), "properties.provisioningState", "Failed")
+    [new] = told(run(*ONCE).out)
+
+    assert (short(gone["gone"]), gone["new"], gone["since"]) == (["web1 storage-egress"], [], first["at"])
+    assert (short(new["new"]), new["gone"]) == (["web2 vm-provisioning"], [])
+
+
+def test_what_cannot_be_read_is_told_as_unread_and_is_never_gone(run: Desk, sandbox: Sandbox) -> None:
+    run(*ONCE)
+    open_nsg(sandbox)
+    sandbox.faults = [Fault(match="GET .*/networkSecurityGroups", status=403, times=None)]
+    blind, still = run(*ONCE), run(*ONCE)
+    [news] = told(blind.out)
+
+    assert (blind.code, still.code, still.out) == (3, 3, "")
+    assert news["gone"] == []
+    assert [one["what"] for one in news["unread"]] == ["network security groups"]
+    assert "web1 storage-egress" in short(news["unseen"])
+    sandbox.faults = []
+    [seen] = told(run(*ONCE).out)
+    assert short(seen["gone"]) == ["web1 storage-egress"]
+    assert seen["readAgain"] == [f"network security groups of {news['unread'][0]['scope'].lower()}"]
+
+
+def test_a_scan_that_comes_to_nothing_is_told_once_and_so_is_its_end(run: Desk, sandbox: Sandbox) -> None:
+    run(*ONCE)
+    sandbox.faults = [Fault(match="GET .*/subscriptions", status=403, times=None)]
+    failed, again = run(*ONCE), run(*ONCE)
+    [news] = told(failed.out)
+
+    assert (failed.code, again.code, again.out) == (3, 3, "")
+    assert news["failure"]["exitCode"] == 3
+    assert news["summary"] is None
+    assert "nothing is known, as before" in again.err
+    sandbox.faults = []
+    [recovered] = told(run(*ONCE).out)
+    assert (recovered["recovered"], recovered["new"], recovered["gone"]) == (True, [], [])
+
+
+def test_a_secret_that_is_refused_is_exit_code_4(run: Desk) -> None:
+    ended = run(*ONCE, AZURE_CLIENT_SECRET="another")
+
+    assert ended.code == 4
+    assert told(ended.out)[0]["failure"]["exitCode"] == 4
+
+
+DUE = {
+    "vaults": [{"name": "vault", "group": "backup", "policies": [{"name": "daily"}]}],
+    "vnets": [{"name": "vnet", "subnets": [{"name": "servers", "prefix": "10.0.0.0/22"}]}],
+    "locks": [{"name": "keep", "scope": "AzureBackupRG_westeurope_1"}],
+    "vms": [
+        {
+            "name": "web1",
+            "group": "shop",
+            "points": {"count": 12, "every": 24, "newest": 20},
+            "backup": {"vault": "vault", "policy": "daily", "completed": 20},
+        }
+    ],
+}
+"""A VM whose restore points are kept by a lock, six days before they are too many."""
+
+
+def test_a_forecast_is_told_when_its_day_comes_near_and_then_only_when_it_comes_nearer(
+    tmp_path: Path,
+) -> None:
+    with embedded(tmp_path / "sandbox", estate=DUE) as sandbox:
+        run = Desk(sandbox, tmp_path)
+        (first,) = told(run(*ONCE, "--due", "1d").out)
+        ended = [run(*ONCE, "--due", due) for due in ("1d", "9d", "9d")]
+        (near,) = told(ended[1].out)
+
+    [finding] = first["new"]
+    assert finding["due"] == near["due"][0]["due"] > near["at"][:10]
+    assert short(near["due"]) == ["web1 restore-point-lock"]
+    assert near["new"] == []
+    assert [one.out == "" for one in ended] == [True, False, True]
+
+
+def test_what_is_accepted_is_no_news(run: Desk, tmp_path: Path) -> None:
+    run(*ONCE)
+    ignore = tmp_path / "ignore.yaml"
+    entry = {
+        "playbook": "storage-egress",
+        "scope": "/subscriptions/*",
+        "reason": "known",
+        "expires": "2026-12-24",
+    }
+    ignore.write_text(json.dumps({"suppressions": [entry]}))
+    ended = run(*ONCE, "--suppressions", ignore)
+
+    assert (ended.code, ended.out) == (0, ""), ended.err
+
+
+def test_a_memory_is_its_owners_alone_and_belongs_to_one_question(run: Desk, tmp_path: Path) -> None:
+    kept = tmp_path / "last.json"
+    run(*ONCE, "--last", kept)
+    other = run(*ONCE, "--last", kept, "--playbook", "disk-size")
+    kept.write_text("{}")
+    broken = run(*ONCE, "--last", kept)
+
+    assert (other.code, broken.code) == (2, 2)
+    assert "belongs to a watch that asks for something else" in other.err
+    assert "is nothing that `azremedy watch` wrote" in broken.err
+    found = list((tmp_path / "state").rglob("watch/*.json"))
+    assert found == []
+    run(*ONCE)
+    [made] = (tmp_path / "state").rglob("watch/*.json")
+    assert os.name == "nt" or S_IMODE(made.stat().st_mode) == 0o600
+
+
+@posix
+def test_two_do_not_watch_with_one_memory(run: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
+    with watching(sandbox, tmp_path, "--every", "1h") as process:
+        wait_for(process, "the next scan is at")
+        assert "Another azremedy watches with" in run(*ONCE).err
+
+
+def test_masked_news_name_nobody(run: Desk, sandbox: Sandbox) -> None:
+    masked = (*ONCE, "--mask")
+    [news] = told(run(*masked).out)
+    open_nsg(sandbox)
+    sandbox.faults = [Fault(match="GET .*/routeTables", status=403, times=None)]
+    run(*masked)
+    sandbox.faults = []
+    ended = run(*masked)
+    [gone] = told(ended.out)
+
+    assert [one["playbook"] for one in gone["gone"]] == ["storage-egress"]
+    assert len(gone["readAgain"]) == 1
+    for name in ("web1", "sql1", "nsg-closed", "demo", sandbox.subscription):
+        assert name not in json.dumps([news, gone]) + ended.err
+
+
+def test_fail_on_speaks_of_what_is_new(run: Desk, sandbox: Sandbox) -> None:
+    gate = (*ONCE, "--fail-on", "corroborated")
+    assert [run(*gate).code, run(*gate).code] == [1, 0]
+    sandbox.change(key(sandbox, "/virtualmachines/web2"), "properties.provisioningState", "Failed")
+    assert run(*gate, "--fail-on", "blocking").code == 0
+
+
+def test_every_flag_of_scan_that_says_what_to_look_at_is_here() -> None:
+    ours = {one.name for one in watch.params}
+
+    assert {one.name for one in scan.params} - ours <= set(LEFT_OUT)
+    assert {"subscription", "vm", "playbook", "deep", "lookback", "mask", "vault", "suppressions"} <= ours
+    assert not {"guest", "now", "estate"} & ours
+
+
+class TestTheWebhook:
+    def test_gets_the_news_and_its_address_is_shown_nowhere(self, run: Desk, tmp_path: Path) -> None:
+        with listening() as hook:
+            ended = run(*ONCE, "--verbose", AZREMEDY_WEBHOOK=hook.url)
+            [news] = told(ended.out)
+
+            assert hook.got == [("/hooks/S3CRET?sig=S3CRET", news)]
+            hook.answers = [(404, {})]
+            failed = run(*ONCE, "--deep", "--debug", "--webhook", hook.url)
+        assert failed.code == 2
+        assert "The webhook at 127.0.0.1 did not take what it was told: it answered 404." in failed.err
+        kept = "".join(one.read_text() for one in (tmp_path / "state").rglob("*.json"))
+        for said in (ended, failed):
+            assert "S3CRET" not in said.out + said.err + kept
+
+    def test_is_told_again_until_it_took_it(self, run: Desk) -> None:
+        with listening() as hook:
+            hook.answers = [(500, {})] * 4
+            failed = run(*ONCE, "--webhook", hook.url)
+            first = len(hook.got)
+            well = run(*ONCE, "--webhook", hook.url)
+
+        assert (failed.code, well.code, first, len(hook.got)) == (2, 0, 4, 5)
+        assert "it answered 500" in failed.err
+        assert {told_["id"] for _, told_ in hook.got} == {hook.got[0][1]["id"]}
+        assert run(*ONCE, "--webhook", hook.url).out == ""
+
+    def test_waits_as_it_is_asked_to(self) -> None:
+        with listening() as hook:
+            hook.answers = [(429, {"Retry-After": "1"}), (503, {})]
+            began = time.monotonic()
+            Webhook(hook.url, pause=0.01).tell({"a": 1}, Event())
+
+            assert len(hook.got) == 3
+            assert 1 <= time.monotonic() - began < 5
+
+    def test_follows_no_redirect(self) -> None:
+        with listening() as hook, listening() as other:
+            hook.answers = [(307, {"Location": other.url})]
+            with pytest.raises(AzremedyError, match="it answered 307"):
+                Webhook(hook.url).tell({}, Event())
+
+            assert (len(hook.got), other.got) == (1, [])
+
+    def test_is_not_tried_again_once_nobody_waits(self) -> None:
+        hurry = Event()
+        hurry.set()
+        with listening() as hook:
+            hook.answers = [(500, {})] * 4
+            with pytest.raises(AzremedyError, match="it answered 500"):
+                Webhook(hook.url).tell({}, hurry)
+
+            assert len(hook.got) == 1
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "http://example.com/S3CRET",
+            "ftp://S3CRET",
+            "S3CRET",
+            "https://",
+            "https://[S3CRET",
+            "https://a:S3CRET/",
+        ],
+    )
+    def test_is_refused_without_its_address_being_shown(self, address: str, run: Desk) -> None:
+        ended = run(*ONCE, "--webhook", address)
+
+        assert ended.code == 2
+        assert "the webhook needs" in ended.err or "the address of the webhook is none" in ended.err
+        assert "S3CRET" not in ended.err
+
+    def test_that_cannot_be_reached_is_named_by_its_host(self) -> None:
+        with pytest.raises(
+            AzremedyError, match=r"^The webhook at localhost was not told: it cannot be reached\.$"
+        ):
+            Webhook("http://localhost:1/S3CRET", pause=0.01).tell({}, Event())
+
+
+class TestTheFile:
+    def test_gets_a_line_each_and_a_torn_one_is_left_behind(self, tmp_path: Path) -> None:
+        file = tmp_path / "news.jsonl"
+        Lines(file).tell({"a": 1}, Event())
+        with file.open("ab") as torn:
+            torn.write(b'{"half')
+        Lines(file).tell({"b": "\N{RIGHT-TO-LEFT OVERRIDE}##vso[x]\n"}, Event())
+
+        lines = file.read_bytes().splitlines()
+        assert json.loads(lines[2]) == {"b": "\N{RIGHT-TO-LEFT OVERRIDE}##vso[x]\n"}
+        assert lines[:2] == [b'{"a":1}', b'{"half']
+        assert b"##vso[" not in lines[2]
+        assert os.name == "nt" or S_IMODE(file.stat().st_mode) == 0o600
+
+    def test_that_cannot_be_written_is_told_again(self, run: Desk, tmp_path: Path) -> None:
+        folder = tmp_path / "gone"
+        folder.mkdir()
+        file = folder / "news.jsonl"
+        file.symlink_to(tmp_path / "nowhere" / "news.jsonl")
+        failed = run(*ONCE, "--append", file)
+        file.unlink()
+        well = run(*ONCE, "--append", file)
+
+        assert (failed.code, well.code) == (2, 0)
+        assert "Cannot write" in failed.err
+        assert told(file.read_text()) == told(well.out)
+
+
+PROGRAM = "import sys, json; json.dump([sys.argv[1:], json.load(sys.stdin)], open('told.json', 'w'))"
+
+
+class TestTheCommand:
+    def test_gets_the_news_on_its_standard_input_and_no_argument_but_those_given(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        hostile = {"name": "$(touch pwned); `touch pwned` && touch pwned"}
+        Command.of(f'"{sys.executable}" -c "{PROGRAM}" "a b" $HOME *').tell(hostile, Event())
+
+        assert json.loads((tmp_path / "told.json").read_text()) == [["a b", "$HOME", "*"], hostile]
+        assert [one.name for one in tmp_path.iterdir()] == ["told.json"]
+
+    def test_that_fails_or_does_not_end_is_said(self) -> None:
+        python = (sys.executable, "-c")
+        with pytest.raises(AzremedyError, match=r"^The command python\S* ended with 7\.$"):
+            Command((*python, "raise SystemExit(7)")).tell({}, Event())
+        with pytest.raises(AzremedyError, match="did not end within 1 s"):
+            Command((*python, "import time; time.sleep(60)"), deadline=1).tell({}, Event())
+
+    @posix
+    def test_that_does_not_end_takes_what_it_started_along(self, tmp_path: Path) -> None:
+        mark = tmp_path / "child"
+        script = f"sleep 300 & echo $! > '{mark}'; wait"
+        with pytest.raises(AzremedyError):
+            Command(("/bin/sh", "-c", script), deadline=1).tell({}, Event())
+        child = int(mark.read_text())
+        for _ in range(100):
+            if not running(child):
+                return
+            time.sleep(0.05)
+        pytest.fail("its child is still there")
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ("", "the command is empty"),
+            ("'half", "cannot be split into words"),
+            ("no-such-program now", "there is no program 'no-such-program'"),
+        ],
+    )
+    def test_that_is_none_is_refused(self, words: str, said: str, run: Desk) -> None:
+        ended = run(*ONCE, "--run", words)
+
+        assert (ended.code, said in ended.err) == (2, True), ended.err
+
+    def test_writes_nothing_to_standard_output(self, run: Desk) -> None:
+        ended = run("watch", "-s", "demo", "--once", "-o", "none", "--run", f"{sys.executable} -c print(1)")
+
+        assert (ended.code, ended.out) == (0, "")
+        assert "1" in ended.err.splitlines()
+
+
+def running(process: int) -> bool:
+    """Whether a process is there, and no zombie."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def metrics(file: Path) -> dict[tuple[str, ...], float]:
+    """The samples of a file as prometheus-client reads them, by name and the values of their labels but the name."""
+    families = list(text_string_to_metric_families(file.read_text(encoding="utf-8")))  # type: ignore[no-untyped-call]  # prometheus-client types all but this
+    assert {family.type for family in families} == {"gauge"}
+    assert all(family.documentation for family in families)
+    return {
+        (
+            sample.name,
+            *(value for name, value in sorted(sample.labels.items()) if not name.startswith("subscription")),
+        ): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_metrics_are_those_of_the_last_scan_and_what_is_unknown_has_no_number(
+    run: Desk, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    file = tmp_path / "azremedy.prom"
+    run(*ONCE, "--metrics", file)
+    found = metrics(file)
+    assert found["azremedy_findings", "corroborated"] == 11
+    assert found["azremedy_scan_whole",] == 1
+    assert found["azremedy_protected_vms",] == 14
+
+    open_nsg(sandbox)
+    sandbox.faults = [Fault(match="GET .*/networkSecurityGroups", status=403, times=None)]
+    run(*ONCE, "--metrics", file)
+    blind = metrics(file)
+    assert blind["azremedy_findings", "corroborated"] == 11
+    assert (blind["azremedy_scan_whole",], blind["azremedy_unread",]) == (0, 1)
+    assert blind["azremedy_scan_whole_timestamp_seconds",] == found["azremedy_scan_whole_timestamp_seconds",]
+
+    sandbox.faults = [Fault(match="GET .*/subscriptions", status=403, times=None)]
+    run(*ONCE, "--metrics", file)
+    nothing = metrics(file)
+    assert {name for name, *_ in nothing} & {"azremedy_findings", "azremedy_vms"} == set()
+    assert nothing["azremedy_scan_whole",] == 0
+
+
+@contextmanager
+def watching(sandbox: Sandbox, folder: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A watch at work."""
+    with subprocess.Popen(
+        command("watch", "-s", "demo", "-o", "jsonl", *arguments),
+        env=environment(**variables(sandbox, folder)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def wait_for(process: subprocess.Popen[str], words: str) -> None:
+    """Read its standard error up to a line that holds these words."""
+    assert process.stderr
+    for line in process.stderr:
+        if words in line:
+            return
+    pytest.fail(f"it never said {words!r}")
+
+
+@posix
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_goes_on_until_a_signal_and_after_that_from_there(
+    number: signal.Signals, code: int, sandbox: Sandbox, run: Desk, tmp_path: Path
+) -> None:
+    with listening() as hook:
+        with watching(sandbox, tmp_path, "--every", "1s", "--webhook", hook.url) as process:
+            wait_for(process, "the next scan is at")
+            open_nsg(sandbox)
+            until(lambda: len(hook.got) == 2)
+            sandbox.change(key(sandbox, "/virtualmachines/web2"), "properties.provisioningState", "Failed")
+            until(lambda: len(hook.got) == 3)
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=10)
+        assert process.returncode == code
+        assert [one["id"] for one in told(out)] == [one["id"] for _, one in hook.got]
+        assert [(short(one["new"])[:1], short(one["gone"])) for _, one in hook.got[1:]] == [
+            ([], ["web1 storage-egress"]), (["web2 vm-provisioning"], [])
+        ]  # fmt: skip
+        after = run(*ONCE)
+    assert (after.code, after.out) == (0, "")
+
+
+def until(holds: Any) -> None:
+    for _ in range(400):
+        if holds():
+            return
+        time.sleep(0.05)
+    pytest.fail("it never came")
+
+
+@posix
+def test_a_signal_ends_a_scan_that_is_under_way_and_nothing_is_half_written(
+    sandbox: Sandbox, run: Desk, tmp_path: Path
+) -> None:
+    run(*ONCE)
+    [kept] = (tmp_path / "state").rglob("watch/*.json")
+    before = kept.read_bytes()
+    open_nsg(sandbox)
+    sandbox.clear()
+    sandbox.faults = [Fault(match="GET .*/virtualMachines", kind="slow", seconds=4, times=None)]
+    with watching(sandbox, tmp_path) as process:
+        until(lambda: any("virtualMachines" in one.path for one in sandbox.requests))
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+
+    assert (process.returncode, out) == (143, "")
+    assert kept.read_bytes() == before
+    assert [one.name for one in kept.parent.iterdir() if "tmp" in one.name] == []
+    sandbox.faults = []
+    assert short(told(run(*ONCE).out)[0]["gone"]) == ["web1 storage-egress"]
+
+
+@posix
+def test_a_signal_while_news_are_told_lets_that_end(sandbox: Sandbox, run: Desk, tmp_path: Path) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    slow = f"/bin/sh -c \"touch '{begun}'; sleep 1; touch '{ended}'\""
+    with watching(sandbox, tmp_path, "--run", slow) as process:
+        until(begun.exists)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+    assert process.returncode == 143
+    assert ended.exists()
+    assert run(*ONCE).out == ""
+
+
+def test_a_failed_scan_does_not_end_a_watch_and_a_mistake_at_its_start_does(
+    sandbox: Sandbox, run: Desk, tmp_path: Path
+) -> None:
+    mistaken = run("watch", "-s", "demo", "--vm", "sql9")
+    assert (mistaken.code, mistaken.err.count("\n")) == (2, 1)
+    sandbox.faults = [Fault(match="GET .*/subscriptions", status=403, times=None)]
+    with watching(sandbox, tmp_path, "--every", "1s") as process:
+        wait_for(process, "the next scan is at")
+        sandbox.faults = []
+        wait_for(process, "the next scan is at")
+        wait_for(process, "nothing new")
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+
+    failed, well = told(out)
+    assert (failed["failure"]["exitCode"], well["recovered"], len(well["new"])) == (3, True, 15)
+
+
+def test_it_is_told_when_the_next_scan_is(sandbox: Sandbox, tmp_path: Path) -> None:
+    with watching(sandbox, tmp_path, "--every", "90s") as process:
+        assert process.stderr
+        said = next(line for line in process.stderr if "next scan" in line)
+        process.terminate()
+
+    assert re.fullmatch(r"azremedy: the next scan is at 2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", said)
+
+
+def test_hostile_names_are_shown_and_not_obeyed(tmp_path: Path) -> None:
+    evil = "##vso[task.setvariable]\x1b[31m"
+    estate = {**DUE, "locks": [{"name": "keep", "scope": "AzureBackupRG_westeurope_1", "notes": evil}]}
+    with embedded(tmp_path / "sandbox", estate=estate) as sandbox:
+        run = Desk(sandbox, tmp_path)
+        lines, table = run(*ONCE), run("watch", "-s", "demo", "--once", "--last", tmp_path / "l.json")
+
+    assert told(lines.out)[0]["new"]
+    for out in (lines.out, table.out):
+        assert "##vso[" not in out
+        assert "\x1b" not in out
