@@ -14,8 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from clustered import Cluster, cluster, until
 from commands import Desk, Ended, azremedy, command, environment, variables
 
 from azremedy.cluster.worker import Answer, Order, Seat
+from azremedy.errors import AzremedyError
 from azremedy.playbook import load, outside
 from azremedy.question import Question
 from azremedy.sandbox import Sandbox, embedded
@@ -37,6 +40,11 @@ SUBSCRIPTIONS, SIZE = 12, 20
 NOWHERE = "tcp://127.0.0.1:1"
 SOON = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"}
 """Has Dask wait for nobody for long."""
+
+ORDER = Order(
+    Question(outside(), timedelta(3), deep=True, selection=Selection.of(["sql1"])),
+    "https://management.azure.com", "contoso.com", 8, 60.0,
+)  # fmt: skip
 
 slow = pytest.mark.slow
 
@@ -57,13 +65,11 @@ class Customs(pickle.Unpickler):
 
 
 def test_what_is_asked_travels_as_data_with_playbooks_by_name() -> None:
-    asked = Question(outside(), timedelta(3), deep=True, selection=Selection.of(["sql1"]))
-    order = Order(asked, "https://management.azure.com", "contoso.com", 8, 60.0)
-    seat = pickle.dumps(Seat(order))
+    seat = pickle.dumps(Seat(ORDER))
     customs = Customs(seat)
     arrived = customs.load().order
 
-    assert arrived == order
+    assert arrived == ORDER
     assert all(here is there for here, there in zip(outside(), arrived.question.playbooks, strict=True))
     assert {one for one in customs.named if not one.startswith("azremedy.")} <= {
         "builtins.frozenset", "copyreg.__newobj__", "copyreg._reconstructor", "builtins.object", "datetime.timedelta",
@@ -94,6 +100,16 @@ def test_a_playbook_that_only_one_side_has_cannot_travel() -> None:
 
     with pytest.raises(TypeError, match="is no shipped playbook"):
         pickle.dumps(Question((other,)))
+
+
+def test_a_worker_that_joins_late_with_another_azremedy_reads_nothing() -> None:
+    seat = Seat(replace(ORDER, version="9.9"))
+    seat.setup(SimpleNamespace(address="tcp://10.0.0.4:1"))
+
+    with pytest.raises(
+        AzremedyError, match=r"The worker tcp://10\.0\.0\.4:1 runs azremedy .*, and this is 9\.9\."
+    ):
+        seat.session()
 
 
 # What is refused
@@ -259,7 +275,7 @@ def test_names_that_are_mistyped_masks_and_saved_estates_are_what_they_are_on_on
 
 @slow
 def test_a_scan_that_was_killed_goes_on_from_its_checkpoint(
-    run: Desk, afar: tuple[str, str], tmp_path: Path
+    run: Desk, place: tuple[Sandbox, Cluster], afar: tuple[str, str], tmp_path: Path
 ) -> None:
     """Killed while one of twelve hangs; nothing of it is left in the cluster when the next one comes."""
     kept = tmp_path / "checkpoint"
@@ -281,6 +297,11 @@ def test_a_scan_that_was_killed_goes_on_from_its_checkpoint(
     assert json.loads(again.out)["findings"] == json.loads(whole.out)["findings"]
     assert {one["id"] for one in json.loads(again.out)["subscriptions"] if one["calls"]} == {last}
     assert not kept.exists()
+    for log in map(place[1].log, range(2)):
+        assert log.count("Starting Worker plugin Client-azremedy") > 2
+        assert log.count("Removing Worker plugin Client-azremedy") == log.count(
+            "Starting Worker plugin Client-a"
+        )
 
 
 @slow
