@@ -37,7 +37,7 @@ class Test(StrEnum):
     ABOVE = "above"
     """The dotted version is a later one than the value."""
     NEWER = "newer than the send"
-    """The time is later than the moment the step was sent."""
+    """The time is later than the moment the step was sent, by as many seconds as the value says."""
 
 
 class View(StrEnum):
@@ -162,7 +162,7 @@ class Cure:
     """
     How one or more findings of a playbook are cured together.
 
-    `findings` are fingerprints. `relief` says, where the cure takes back what it lifted, on which day backups fail
+    `findings` are fingerprints; there are none where something was asked for by name that cures no finding. `relief` says, where the cure takes back what it lifted, on which day backups fail
     again and what to do for good: the outcome is then *relieved*, not fixed. `afterwards` says, in order, what is left
     to people once its steps are done, without which nothing is cured: the finding is then *still there*. `guards` says,
     where it moves locks, what they guard before and after.
@@ -246,6 +246,7 @@ class ByHand:
     playbook: str
     vm: ArmId
     finding: str
+    """Its fingerprint; empty where something was asked for by name, and no finding is cured by it."""
     reason: str
     allow: FixClass | None = None
     """The class that would have to be admitted, where that is all that is missing."""
@@ -276,6 +277,8 @@ class Choices:
     """Names or ids, lower-cased, of VMs whose protection is resumed."""
     vss_copy: frozenset[str] = frozenset()
     """Names or ids, lower-cased, of VMs whose key `USEVSSCOPYBACKUP` is set to TRUE."""
+    verbose_agent_log: Mapping[str, bool] = field(default_factory=dict)
+    """Whether a Linux agent logs more, by the name or id, lower-cased, of its VM."""
     waves: tuple[Amount, ...] = ()
     """How many VMs each wave reaches, those before it included; without any, all groups are carried out at once."""
 

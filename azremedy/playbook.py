@@ -86,6 +86,8 @@ class Playbook(Generic[E]):
     """Why, in prose: the module's docstring."""
     plan: Callable[[Estate, Sequence[Finding[Any]], Choices], Iterator[Cure | ByHand]] | None = None
     """How findings are cured; None for a cause that only a person can cure."""
+    requested: Callable[[Estate, Choices], Iterator[Cure | ByHand]] | None = None
+    """What is done at VMs because a user named them for it, whatever is found there."""
     plan_needs: frozenset[Read] = frozenset()
     """What must be read beyond `needs`, for the VMs found, before a cure can be planned."""
     writes: frozenset[str] = frozenset()

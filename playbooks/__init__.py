@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .agent_config import PLAYBOOK as AGENT_CONFIG
 from .agent_outdated import PLAYBOOK as AGENT_OUTDATED
+from .agent_service import PLAYBOOK as AGENT_SERVICE
 from .agent_unresponsive import PLAYBOOK as AGENT_UNRESPONSIVE
 from .backup_in_progress import PLAYBOOK as BACKUP_IN_PROGRESS
 from .com_system_application import PLAYBOOK as COM_SYSTEM_APPLICATION
@@ -56,6 +57,7 @@ PLAYBOOKS = (
     UNPROTECTED_VM,
     WIRE_SERVER,
     GUEST_DHCP,
+    AGENT_SERVICE,
     AGENT_CONFIG,
     STALE_GOAL_STATE,
     DOTNET_RUNTIME,

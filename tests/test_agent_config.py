@@ -22,7 +22,6 @@ WELL = (Setting("Extensions.Enabled", "y"),)
         ({"config": None}, "no /etc/waagent.conf"),
         ({"config": (Setting("Extensions.Enabled", "n"),)}, "Extensions.Enabled is off"),
         ({"config": (Setting("Extensions.Enabled", "N"),)}, "Extensions.Enabled is off"),
-        ({"agent": Service("walinuxagent", "active", "disabled")}, "it is not started after a restart"),
         ({"pythons": ()}, "no Python interpreter"),
     ],
 )
@@ -43,7 +42,6 @@ def test_is_corroborated_by_a_code_whose_causes_name_it(code: str) -> None:
 @pytest.mark.parametrize(
     ("inside", "says"),
     [
-        ({"restart": "no"}, "Restart=no"),
         ({"config": (Setting("Provisioning.Agent", "disabled"),)}, "Provisioning.Agent is disabled"),
         ({"config": (Setting("AutoUpdate.Enabled", "n"),)}, "does not update itself"),
         (
@@ -65,10 +63,11 @@ def test_what_is_only_not_as_advised_is_information_whatever_failed(inside: Any,
 
 
 def test_is_left_to_a_person_with_all_that_was_found() -> None:
-    reason = left(ID, estate(vm(os="Linux"), item(), linux(pythons=(), restart="no"))).reason
+    told = linux(pythons=(), config=(Setting("Extensions.Enabled", "n"),))
+    reason = left(ID, estate(vm(os="Linux"), item(), told)).reason
 
     assert "no Python interpreter" in reason
-    assert "Restart=no" in reason
+    assert "Extensions.Enabled is off" in reason
 
 
 class TestStaysSilentWhen:
@@ -97,11 +96,12 @@ class TestStaysSilentWhen:
                 id="the newer key overrides the older one",
             ),
             pytest.param(
-                estate(vm(os="Linux"), item(), linux(restart="on-failure")),
-                id="systemd starts it again when it fails",
-            ),
-            pytest.param(
-                estate(vm(os="Linux"), item(), linux(agent=None, restart=None)), id="there is no systemd"
+                estate(
+                    vm(os="Linux"),
+                    item(),
+                    linux(agent=Service("walinuxagent", "active", "disabled"), restart="no"),
+                ),
+                id="it is the agent's unit that is not as it should be",
             ),
             pytest.param(estate(vm(os="Linux"), item(), linux(selinux="Enforcing")), id="SELinux enforces"),
             pytest.param(estate(vm(), failed_item(), failed_job(S1), windows()), id="it is Windows"),

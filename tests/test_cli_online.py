@@ -40,6 +40,7 @@ NO_FORM = {
             "detach-disk",
             "guest",
             "vss-copy",
+            "verbose-agent-log",
         )
     ),
 }

@@ -51,7 +51,7 @@ from azremedy.arm import ArmId, Request
 from azremedy.estate import Estate
 from azremedy.guest import SHIPPED, powershell
 from azremedy.plan import ByHand, Choices, Cure, FixClass, Irreversible, Step, as_data, steps
-from azremedy.planning import Blocked, cleared
+from azremedy.planning import Blocked, cleared, requested
 from azremedy.playbook import load
 from azremedy.points import service_collections
 from azremedy.resources import (
@@ -169,7 +169,13 @@ wrong = (
         marks=("reboot: update",),
     ),
     *machine("penguin1", os="Linux", code=SILENT),
-    linux("penguin1", stale=2, package="2.2.14", agent=Service("waagent", "active", "disabled")),
+    linux(
+        "penguin1",
+        stale=2,
+        package="2.2.14",
+        agent=Service("waagent", "active", "disabled"),
+        pythons=(),
+    ),
     vm("stopped1"),
     stopped,
     *machine("edge1", allow_extension_operations=False, code="UserErrorGuestAgentStatusUnavailable"),
@@ -217,6 +223,7 @@ EVERYTHING: dict[str, Any] = {
     "detach_disks": frozenset({("big1", 2)}),
     "resume_protection": frozenset({"stopped1"}),
     "vss_copy": frozenset({"server1"}),
+    "verbose_agent_log": {"penguin1": True},
 }
 WORLDS = [
     pytest.param(read, replace(choices, **named), id=f"{which}, {how}")
@@ -236,6 +243,7 @@ WORLDS = [
 def said(read: Estate, choices: Choices) -> Iterator[Cure | ByHand]:
     for name in PLAYBOOKS:
         yield from plans(name, read, choices)
+    yield from requested(read, choices)
 
 
 def written(read: Estate, choices: Choices) -> Iterator[tuple[Cure, Step]]:
@@ -250,7 +258,7 @@ def test_the_estate_has_every_cause_and_a_cure_for_each_that_has_one() -> None:
 
     assert {name for name in PLAYBOOKS if found(name, sick)} == set(PLAYBOOKS)
     assert set(PLAYBOOKS) - cured == {
-        "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
+        "agent-config", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
         "wire-server", "guest-dhcp", "dotnet-runtime", "pending-reboot",
     }  # fmt: skip
 

@@ -92,7 +92,14 @@ PLANTED = [
     ),
     pytest.param(
         sick(TASK, "Linux", services={"walinuxagent": {"start": "disabled"}}),
-        "C3", "agent-config", id="an agent that is not started again",
+        "C3", "agent-service", id="an agent that is not started again",
+    ),
+    pytest.param(
+        sick(SILENT, "Linux", services={"walinuxagent": {"restart": "no"}}),
+        "C3", "agent-service", id="an agent that nothing starts again when it ends",
+    ),
+    pytest.param(
+        sick(SILENT, services={"RdAgent": {"state": "stopped"}}), "C2", "agent-service", id="a stopped service of the agent"
     ),
     pytest.param(
         sick(

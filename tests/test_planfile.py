@@ -56,6 +56,8 @@ CHOICES = Choices(
     detach_disks=frozenset({("sql1", 5)}),
     power="off",
     resume_protection=frozenset({"sql2"}),
+    vss_copy=frozenset({"sql3"}),
+    verbose_agent_log={"web1": True, "/subscriptions/x/web2": False},
 )
 ASKED = Asked(("restore-point-lock",), ("sql1",), ("prod",), Severity.SUSPECTED, timedelta(days=3), deep=True)
 

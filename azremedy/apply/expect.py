@@ -10,9 +10,9 @@ from typing import Any, Final, TypeAlias, cast
 from azremedy.addressing import quoted, version
 from azremedy.agent import numbers
 from azremedy.apply import backups
-from azremedy.arm import ArmId, Json, ProbingReader, Reader
-from azremedy.errors import ReadError
-from azremedy.guest import PROBES, answers, sent
+from azremedy.arm import Accepted, ArmId, Json, ProbingReader, Reader
+from azremedy.errors import ReadError, SignInError
+from azremedy.guest import ACTION, PROBES, answers, sent
 from azremedy.plan import INSIDE, Expect, Step, Test, View
 
 SEGMENT: Final = re.compile(r"\[([^=\]]+)=([^\]]*)\]|[^.\[\]]+")
@@ -62,13 +62,23 @@ def inside(reader: Reader, vm: ArmId, os: str) -> Json:
         ) from error
 
 
+def said(reader: Reader, step: Step, accepted: Accepted | None) -> str | None:
+    """Return in a line what the script of a step wrote, as far as there is one and that can still be read."""
+    if step.request.action != ACTION or accepted is None or not hasattr(reader, "outcome"):
+        return None
+    try:
+        return answers.words(cast("ProbingReader", reader).outcome(accepted, ANSWERED.total_seconds()))
+    except (ReadError, SignInError):
+        return None
+
+
 def unmet(
     reader: Reader, expects: Iterable[Expect], sent: datetime | None = None, shown: Shown | None = None
 ) -> str | None:
     """
     Return what a fresh read shows otherwise than expected, in words; None where all holds.
 
-    `sent` is when the step was sent, for `Test.NEWER`. `shown` holds what was read already and takes what is read.
+    `sent` is when the step was sent, for `Test.NEWER`, whose value are seconds after that. `shown` holds what was read already and takes what is read.
     Raises `ReadError` where something cannot be read.
     """
     shown = {} if shown is None else shown
@@ -104,7 +114,8 @@ def holds(expect: Expect, read: Json | None, sent: datetime | None = None) -> bo
             return have is not None and old is not None and have > old
         case Test.NEWER:
             told = when(value)
-            return told is not None and sent is not None and told > sent
+            after = timedelta(seconds=expect.value or 0)
+            return told is not None and sent is not None and told > sent + after
 
 
 def telling(step: Step) -> bool:
@@ -206,7 +217,7 @@ def _otherwise(expect: Expect, read: Json | None) -> str:
         Test.ABSENT: "nothing",
         Test.BELOW: f"below {expect.value}",
         Test.ABOVE: f"a later version than {expect.value}",
-        Test.NEWER: "later than the step was sent",
+        Test.NEWER: "later than the step was sent" + (f", by {expect.value} s" if expect.value else ""),
     }[expect.test]
     return f"{what} {shown}, expected {wanted}"
 

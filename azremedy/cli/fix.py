@@ -14,6 +14,7 @@ from azremedy.cli.options import color, debugging, option, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
 from azremedy.cli.scan import scan
+from azremedy.cli.verbosity import refuse_windows, unchanged, verbosity
 from azremedy.errors import Exit
 from azremedy.plan import Choices, FixClass
 from azremedy.planfile import Asked, Place
@@ -155,6 +156,14 @@ SELECTING = (
     environment=False,
     help="Set USEVSSCOPYBACKUP to TRUE in this VM with SQL Server; may be repeated. Needs --guest.",
 )
+@option(
+    "--verbose-agent-log",
+    type=verbosity,
+    multiple=True,
+    metavar="VM=on|off",
+    environment=False,
+    help="Have this Linux VM's agent log more, or no more, and restart it; may be repeated. Needs --guest.",
+)
 @option("--prove", is_flag=True, help="Back each cured VM up afterwards, and follow the job to its end.")
 @option(
     "--yes",
@@ -271,12 +280,13 @@ def there(asked: Asked, choices: Choices, seen: Look) -> None:
     vms = Seen()
     vms.add(seen.estate)
     vms.check(asked.vms, asked.groups)
-    vms.check(choices.vms, ())
+    vms.check((*choices.vms, *choices.verbose_agent_log), ())
+    refuse_windows(choices, seen.estate)
 
 
 def say_unfitting(seen: Look, asked: Asked, choices: Choices) -> None:
-    """Say which disks that are named fit nothing: a name that is mistyped must not pass for a disk that is cured."""
-    complain(*unfitting(choices, seen.scan, asked.severity))
+    """Say which names fit nothing: one that is mistyped must not pass for what is cured."""
+    complain(*unfitting(choices, seen.scan, asked.severity), *unchanged(choices, seen.estate))
 
 
 def plain(seen: Look, place: Place, asked: Asked, choices: Choices, created: datetime) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import click
 from azremedy.cli.disks import refuse_both
 from azremedy.cli.options import Report, pick, refuse_inside
 from azremedy.cli.veil import Veil, refuse_beside
+from azremedy.cli.verbosity import refuse_contrary
 from azremedy.errors import AzremedyError
 from azremedy.plan import Choices, FixClass
 from azremedy.planfile import Asked
@@ -21,7 +22,7 @@ IN_THE_PLAN = (
     "resource_group", "vm", "playbook", "deep", "lookback", "allow", "severity", "max_unlocked", "bracket_size",
     "keep_unlocked", "lift_subscription_locks", "redesign_locks", "delete_collection", "exclude_lun", "attach_disks",
     "detach_disk", "power",
-    "resume_protection", "vss_copy", "guest", "save", "wave",
+    "resume_protection", "vss_copy", "verbose_agent_log", "guest", "save", "wave",
 )  # fmt: skip
 """Flags whose values stand in a plan file, and mean nothing beside it."""
 
@@ -77,6 +78,7 @@ class Flags:
     power: str | None
     resume_protection: tuple[str, ...]
     vss_copy: tuple[str, ...]
+    verbose_agent_log: tuple[tuple[str, bool], ...]
     prove: bool
     yes: bool
     confirm: tuple[str, ...]
@@ -116,6 +118,7 @@ class Flags:
             resume_protection=frozenset(name.lower().rstrip("/") for name in self.resume_protection),
             vss_copy=frozenset(name.lower().rstrip("/") for name in self.vss_copy),
             waves=self.wave or (),
+            verbose_agent_log=dict(self.verbose_agent_log),
         )
 
 
@@ -131,8 +134,7 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
     if flags.apply and flags.dry_run:
         raise AzremedyError("--apply and --dry-run are two ways to say what to do: give one of them.")
     if not (flags.guest or flags.plan):
-        refuse_inside(flags.playbook, "give --guest to ask there")
-        refuse_inside(["sql-vss"] if flags.vss_copy else [], "--vss-copy needs --guest to ask there")
+        refuse_unasked(flags)
     only = [name for name in ONLY_APPLIED if not (name == "now" and flags.guest)]
     if not flags.apply and (idle := [name for name in only if name in given]):
         raise AzremedyError(f"{spelt(idle[0])} means nothing without --apply.")
@@ -145,6 +147,7 @@ def refuse_contradictions(ctx: click.Context, flags: Flags) -> None:
             f"--redesign-locks moves locks for good, and {spelt(beside[0])} is about locks that are lifted: choose one."
         )
     refuse_of_disks(flags)
+    refuse_contrary(flags.verbose_agent_log)
     if flags.apply and flags.form:
         raise AzremedyError("--as means nothing with --apply.")
     if flags.apply and flags.report:
@@ -170,6 +173,16 @@ def refuse_of_disks(flags: Flags) -> None:
     if flags.wave and flags.detach_disk:
         raise AzremedyError(
             "--detach-disk means nothing with --wave: a copy counts as proven for minutes, and waves take longer."
+        )
+
+
+def refuse_unasked(flags: Flags) -> None:
+    """Raise `AzremedyError` for what is only known once VMs are asked from inside."""
+    refuse_inside(flags.playbook, "give --guest to ask there")
+    refuse_inside(["sql-vss"] if flags.vss_copy else [], "--vss-copy needs --guest to ask there")
+    if flags.verbose_agent_log:
+        raise AzremedyError(
+            "--verbose-agent-log changes what an agent logs, and first looks at it: give --guest to ask inside the VM."
         )
 
 

@@ -9,7 +9,7 @@ path as `${SYSROOT:-}/…`: in a VM that is the path itself. Windows's are made 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -26,8 +26,6 @@ __all__ = [
     "ASIDE",
     "ASIDE_BACK",
     "COMMANDS",
-    "DISABLE",
-    "ENABLE",
     "HANDLER_ASIDE",
     "HANDLER_BACK",
     "KEPT",
@@ -35,14 +33,21 @@ __all__ = [
     "ONLY_READ",
     "PROBES",
     "READING",
+    "RESTART",
     "SHIPPED",
     "UPDATE",
+    "VERBOSITIES",
     "Script",
     "check_of",
     "installer",
+    "keep_agent",
+    "keep_agents",
+    "keep_no_agent",
+    "keep_no_agents",
     "known",
     "probe_of",
     "reinstall",
+    "restart_agents",
     "restarting",
     "sent",
     "serving",
@@ -50,6 +55,7 @@ __all__ = [
     "starting",
     "strong_crypto",
     "unserving",
+    "verbose_log",
     "vss_copy",
 ]
 
@@ -102,10 +108,9 @@ ASIDE: Final = Script("move-stale-aside", "linux", linux.script("move-stale-asid
 ASIDE_BACK: Final = Script("move-stale-back", "linux", linux.script("move-stale-back"))
 """Moves them back."""
 
-ENABLE: Final = Script("enable-agent", "linux", linux.script("enable-agent"))
-"""Has systemd start the agent after a restart; the agent itself goes on as it is."""
-DISABLE: Final = Script("disable-agent", "linux", linux.script("disable-agent"))
-"""Takes that back."""
+RESTART: Final = Script("restart-agent", "linux", linux.script("restart-agent"))
+"""Has the agent restarted once Run Command is over."""
+
 
 UPDATE: Final = Script("update-agent", "linux", linux.script("update-agent"))
 """Has the agent updated from the distribution's repository, once Run Command is over, and started again."""
@@ -115,7 +120,47 @@ HANDLER_ASIDE: Final = Script("move-handler-aside", "linux", linux.script("move-
 HANDLER_BACK: Final = Script("move-handler-back", "linux", linux.script("move-handler-back"))
 """Moves it back, where it was not installed anew."""
 
-CURES: Final = (ASIDE, ASIDE_BACK, ENABLE, DISABLE, UPDATE, HANDLER_ASIDE, HANDLER_BACK)
+VERBOSITIES: Final = (None, "y", "Y", "n", "N")
+"""What `Logs.Verbose` may hold for azremedy to change it, or to put it back; None is no such line."""
+
+
+def keep_agent(*, start: bool, again: bool) -> Script:
+    """Return the script that has systemd start the agent after a restart (`start`), and whenever it ends (`again`)."""
+    return keeping("keep-agent", start=start, again=again)
+
+
+def keep_no_agent(*, start: bool, again: bool) -> Script:
+    """Return the script that takes `keep_agent` back."""
+    return keeping("keep-agent-back", start=start, again=again)
+
+
+def keeping(name: str, *, start: bool, again: bool) -> Script:
+    what = " ".join(one for one, meant in (("start", start), ("again", again)) if meant)
+    return Script(name, "linux", (f"what='{what}'", *linux.script(name)))
+
+
+def verbose_log(old: str | None, new: str | None) -> Script:
+    """
+    Return the script that sets `Logs.Verbose` of a Linux agent from one of `VERBOSITIES` to another one.
+
+    It has the agent restarted once Run Command is over.
+    """
+    return Script(
+        "verbose-agent-log",
+        "linux",
+        (f"old='{old or ''}' new='{new or ''}'", *linux.script("verbose-agent-log")),
+    )
+
+
+CURES: Final = (
+    ASIDE, ASIDE_BACK, UPDATE, HANDLER_ASIDE, HANDLER_BACK, RESTART,
+    *(
+        make(start=start, again=again)
+        for make in (keep_agent, keep_no_agent)
+        for start, again in ((True, False), (False, True), (True, True))
+    ),
+    *(verbose_log(old, new) for old in VERBOSITIES for new in VERBOSITIES if old != new),
+)  # fmt: skip
 """The scripts for Linux that change something."""
 
 SHIPPED: Final = frozenset(script.lines for script in (*READING, *CURES))
@@ -155,6 +200,21 @@ def strong_crypto(values: Mapping[str, int | None]) -> Script:
 def installer(start: int) -> Script:
     """Return the script that sets when the Windows Installer starts, as the registry has it: 3 on demand, 4 never."""
     return Script("installer", "windows", components.installer(start))
+
+
+def keep_agents(modes: Mapping[str, str], recovering: Collection[str]) -> Script:
+    """Return the script that has Windows services start so, and start those of `recovering` again when they end."""
+    return Script("keep-agents", "windows", windows.keep_agents(modes, recovering))
+
+
+def keep_no_agents(modes: Mapping[str, str], recovering: Collection[str]) -> Script:
+    """Return the script that has Windows services start so, and none of `recovering` start again when it ends."""
+    return Script("keep-agents-back", "windows", windows.keep_agents(modes, recovering, back=True))
+
+
+def restart_agents(services: Sequence[str]) -> Script:
+    """Return the script that has Windows services of the agent restarted, or started, once Run Command is over."""
+    return Script("restart-agents", "windows", windows.restart_agents(services))
 
 
 def reinstall() -> Script:

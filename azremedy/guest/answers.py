@@ -11,6 +11,9 @@ from azremedy.arm import Json
 KEPT: Final = 4096
 """How many bytes of a script's output Run Command keeps, from its end (RCW25)."""
 
+SPOKEN: Final = 300
+"""Characters of a script's own words that a person is shown."""
+
 OUT, ERR = "[stdout]\n", "\n[stderr]"
 
 SHARED: Final = frozenset({"azremedy", "os", "ports"})
@@ -37,6 +40,26 @@ def written(result: Json) -> str:
     whole = next((one for one in messages if OUT in one), "")
     out = whole.partition(OUT)[2]
     return out.rpartition(ERR)[0] if ERR in out else out
+
+
+def words(result: Json) -> str | None:
+    """
+    Return what a script complained of, or else wrote last, for a person to read: one line, printable and not long.
+
+    It is a guest's word. Nothing is made to depend on it.
+    """
+    statuses = records(result)
+    messages = [text(one.get("message")) for one in statuses]
+    complaints = [
+        text(one.get("message"))
+        for one in statuses
+        if text(one.get("code")).lower().startswith("componentstatus/stderr")
+    ] or [one.partition(OUT)[2].rpartition(ERR)[2] for one in messages if ERR in one]
+    for said in (*complaints, written(result)):
+        shown = " ".join("".join(char if char.isprintable() else " " for char in said).split())
+        if shown:
+            return shown if len(shown) <= SPOKEN else f"…{shown[1 - SPOKEN :]}"
+    return None
 
 
 def told(out: str) -> Json:
@@ -71,8 +94,9 @@ def shown(result: Json, os: str) -> Mapping[str, Json]:
     """
     Return what a probe told, as expectations name it.
 
-    `services` are by name, each with its `state` and `start`; `agent` has these and its `name`. `crypto` and
-    `unstable` are lists, each member with its `name` and its `value` or `state`: names may have dots, and so have paths.
+    `services` are by name, each with its `state` and `start`; `agent` has these and its `name`. Each of `marks` is true by
+    its label. `crypto`, `unstable` and `config` are lists, each member with its `name` (`key`) and its `value` or `state`:
+    names may have dots, and so have paths.
 
     Raises `ValueError` as `answer` does.
     """
@@ -97,6 +121,11 @@ def shown(result: Json, os: str) -> Mapping[str, Json]:
     unit = found.get("agent")
     if isinstance(unit, list) and len(unit) == 3:
         found["agent"] = dict(zip(("name", "state", "start"), unit, strict=True))
+    marks, config = found.get("marks"), found.get("config")
+    if isinstance(marks, list):
+        found["marks"] = {one: True for one in marks if isinstance(one, str)}
+    if isinstance(config, dict):
+        found["config"] = [{"key": key, "value": value} for key, value in config.items()]
     return found
 
 

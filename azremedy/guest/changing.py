@@ -76,6 +76,39 @@ class SetNumber(Statement):
 
 @statement
 @dataclass(frozen=True, slots=True)
+class SetRecovery(Statement):
+    """Have Windows start a service again a minute after it ended by itself; end the script where that fails."""
+
+    service: str
+    LINE = (
+        "sc.exe failure «service» reset= 86400 actions= restart/60000/restart/60000/restart/60000 | Out-Null; "
+        "if ($LASTEXITCODE -ne 0) { throw 'The recovery was not set.' }"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class ClearRecovery(Statement):
+    """Have Windows do nothing when a service ends; end the script where that fails."""
+
+    service: str
+    LINE = (
+        "sc.exe failure «service» reset= 0 actions= '\"\"' | Out-Null; "
+        "if ($LASTEXITCODE -ne 0) { throw 'The recovery was not taken back.' }"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class RestartAgent(Statement):
+    """Restart a service of the agent, or start it where it is stopped; what follows is done in any case."""
+
+    service: str
+    LINE = "Restart-Service -Name «service» -Force -ErrorAction SilentlyContinue"
+
+
+@statement
+@dataclass(frozen=True, slots=True)
 class ReadKey(Statement):
     """Read the name of the first key below a key of the registry whose name is like a pattern, under a label of ours."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from azremedy.guest import components
 from azremedy.guest.changing import (
+    ClearRecovery,
     ExportKey,
     ForgetTask,
     Halt,
@@ -14,8 +16,10 @@ from azremedy.guest.changing import (
     RemoveKeys,
     RemoveValue,
     RenameFolder,
+    RestartAgent,
     RestartMachine,
     RunLater,
+    SetRecovery,
     SetStart,
     SetText,
 )
@@ -33,6 +37,7 @@ from azremedy.guest.powershell import (
     ReadValue,
     ReadWriters,
     Say,
+    Statement,
     TryPort,
     rendered,
     statements,
@@ -56,16 +61,26 @@ HANDLER: Final = "Microsoft.Azure.RecoveryServices.VMSnapshot"
 HANDLER_FOLDER: Final = rf"C:\Packages\Plugins\{HANDLER}"
 EXPORT: Final = r"C:\WindowsAzure\azremedy-before-reinstall.reg"
 REINSTALL: Final = "azremedy-reinstall"
+RESTART: Final = "azremedy-restart-agent"
 SOON: Final = 30
 """Seconds after which what is to happen once Run Command is over begins."""
 
 LATEST: Final = 120
 """Seconds that the task has before the VM restarts."""
 
+AGENTS: Final = ("RdAgent", "WindowsAzureGuestAgent")
+"""The services of the VM agent (WGA25)."""
+
 SERVICES: Final = (
-    "RdAgent", "WindowsAzureGuestAgent", "IaasVmProvider", "COMSysApp", "MSDTC", "VSS", "MSSQLSERVER", "MSSQL$*",
+    *AGENTS, "IaasVmProvider", "COMSysApp", "MSDTC", "VSS", "MSSQLSERVER", "MSSQL$*",
 )  # fmt: skip
 """The services that a backup rests on, and those of SQL Server."""
+
+RECOVERY: Final = tuple(
+    MarkValue(f"recovery: {name}", rf"HKLM:\SYSTEM\CurrentControlSet\Services\{name}", "FailureActions")
+    for name in AGENTS
+)
+"""The marks of an agent's service with which Windows does something when it ends."""
 
 REBOOT: Final = (
     MarkKey(
@@ -94,6 +109,7 @@ PROBE: Final = rendered(
         ReadValue("installer", INSTALLER_KEY, "Start"),
         *(ReadKey("extension", key, f"{HANDLER}_*") for key in HANDLER_STATES),
         *REBOOT,
+        *RECOVERY,
         ReadAdapters(),
         ReadCrypto(),
         ReadMachineKeys(),
@@ -144,19 +160,67 @@ def reinstall() -> tuple[str, ...]:
     )
 
 
+def keep_agents(
+    modes: Mapping[str, str], recovering: Collection[str], *, back: bool = False
+) -> tuple[str, ...]:
+    """
+    Return the script that sets when services start, and that Windows starts those of `recovering` again when they end.
+
+    `back`: that it does not.
+    """
+    recovery = ClearRecovery if back else SetRecovery
+    changes: tuple[Statement, ...] = (
+        *(SetStart(name, mode) for name, mode in modes.items()),
+        *(recovery(name) for name in recovering),
+    )
+    return rendered(
+        (*changes, Say("the agent's services are as they were" if back else "the agent is kept up"))
+    )
+
+
+def restart_agents(services: Sequence[str]) -> tuple[str, ...]:
+    """Return the script that leaves the restart of services to a task, as the agent carries out Run Command."""
+    later = (ForgetTask(RESTART), *map(RestartAgent, services))
+    return rendered(
+        (
+            *(Queue(str(one)) for one in later),
+            RunLater(RESTART, SOON),
+            Say("the agent's services are restarted in half a minute"),
+        )
+    )
+
+
 def known(lines: tuple[str, ...]) -> bool:
     """Whether a script is one of these, whatever value is in it: a journal may hold one that nobody shipped."""
-    if lines == reinstall():
-        return True
     try:
-        match script := statements(lines):
-            case (SetStart(service, mode), Say()):
-                return service in SERVICES and mode in MODES and lines == starting(service, mode)
-            case (SetText(_, _, text), Say()):
-                return lines == vss_copy(text)
-            case (RemoveValue(), Say()):
-                return lines == vss_copy(None) or components.known(lines, script)
-            case _:
-                return components.known(lines, script)
+        return lines == reinstall() or lines in RESTARTS or of_values(lines)
     except ValueError:
         return False
+
+
+def of_values(lines: tuple[str, ...]) -> bool:
+    """Whether a script is one that sets values. Raises `ValueError` for one that is not made of our statements."""
+    match script := statements(lines):
+        case (SetStart(service, mode), Say()) if lines == starting(service, mode):
+            return service in SERVICES and mode in MODES
+        case (SetText(_, _, text), Say()):
+            return lines == vss_copy(text)
+        case (RemoveValue(), Say()):
+            return lines == vss_copy(None) or components.known(lines, script)
+        case (*changes, Say()) if of_agents(changes, lines):
+            return True
+        case _:
+            return components.known(lines, script)
+
+
+def of_agents(changes: Sequence[Statement], lines: tuple[str, ...]) -> bool:
+    """Whether a script is one that keeps the agent up, or takes that back."""
+    modes = {one.service: one.mode for one in changes if isinstance(one, SetStart)}
+    kept = [one.service for one in changes if isinstance(one, SetRecovery)]
+    left = [one.service for one in changes if isinstance(one, ClearRecovery)]
+    ours = {*modes, *kept, *left} <= {*AGENTS} and {*modes.values()} <= {*MODES}
+    return ours and lines in {keep_agents(modes, kept), keep_agents(modes, left, back=True)}
+
+
+RESTARTS: Final = frozenset(restart_agents(one) for one in (AGENTS, AGENTS[:1], AGENTS[1:]))
+"""The scripts that restart services of the agent."""

@@ -18,10 +18,10 @@ from azremedy.planning.groups import grouped
 from azremedy.planning.locks import Blocked, Clearing
 from azremedy.planning.order import in_order
 from azremedy.planning.waves import as_approved, numbered, units
-from azremedy.playbook import Finding, Playbook, Severity
+from azremedy.playbook import Finding, Playbook, Severity, load
 from azremedy.resources import Read
 
-__all__ = ["Blocked", "Diagnosed", "Plan", "cleared", "plan"]
+__all__ = ["Blocked", "Diagnosed", "Plan", "cleared", "plan", "requested"]
 
 
 class Diagnosed(Protocol):
@@ -66,7 +66,7 @@ def plan(
     waves: Mapping[ArmId, int] | None = None,
 ) -> Plan:
     """
-    Return the plan for the findings of at least `severity`.
+    Return the plan for the findings of at least `severity`, and for what was asked for by name.
 
     A cure is planned where every class in it is admitted and every lock that would refuse one of its steps may be
     lifted around it; else its findings are by hand, with what stands in the way. `waves` says who comes in which wave
@@ -76,7 +76,7 @@ def plan(
     chosen = [one for one in found if one.finding.severity >= severity]
     cures: list[Cure] = []
     by_hand: list[ByHand] = []
-    for said in proposed(estate, chosen, choices):
+    for said in (*proposed(estate, chosen, choices), *requested(estate, choices)):
         match admitted(estate, said, choices):
             case Cure() as cure:
                 cures.append(cure)
@@ -148,6 +148,13 @@ def proposed(estate: Estate, chosen: Sequence[Diagnosed], choices: Choices) -> I
             yield from playbook.plan(estate, findings, choices)
 
 
+def requested(estate: Estate, choices: Choices) -> Iterator[Cure | ByHand]:
+    """Yield what playbooks do at VMs that a user named for it, whatever is found there."""
+    for playbook in load().values():
+        if playbook.requested:
+            yield from playbook.requested(estate, choices)
+
+
 def admitted(estate: Estate, said: Cure | ByHand, choices: Choices) -> Cure | ByHand:
     """Return a cure with the locks in its way lifted around it, or why it is not carried out."""
     if isinstance(said, ByHand):
@@ -177,12 +184,12 @@ def cleared(estate: Estate, nodes: Sequence[Node], choices: Choices) -> tuple[No
 
 
 def left(cure: Cure, reason: str, allow: FixClass | None) -> ByHand:
-    return ByHand(cure.playbook, cure.vms[0], cure.findings[0], reason, allow)
+    return ByHand(cure.playbook, cure.vms[0], next(iter(cure.findings), ""), reason, allow)
 
 
 def each(refused: ByHand, said: Cure | ByHand, chosen: Iterable[Diagnosed]) -> Iterator[ByHand]:
-    """Yield a refused cure once for every finding that it would have cured."""
-    if isinstance(said, ByHand):
+    """Yield a refused cure once for every finding that it would have cured; once where it was asked for and cures none."""
+    if isinstance(said, ByHand) or not said.findings:
         yield refused
         return
     vms = {one.fingerprint: one.finding.vm for one in chosen}

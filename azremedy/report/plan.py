@@ -205,7 +205,8 @@ def condition(expect: Expect) -> str:
         case Test.ABOVE:
             said = f"{path}: a later version than {expect.value}"
         case Test.NEWER:
-            said = f"{path}: later than this write"
+            by = f", by {expect.value} s" if expect.value else ""
+            said = f"{path}: later than this write{by}"
     return plain(said)
 
 

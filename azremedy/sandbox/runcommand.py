@@ -8,6 +8,7 @@ import msgspec
 
 from azremedy.agent import numbers
 from azremedy.guest import COMMANDS, KEPT
+from azremedy.guest.windows import AGENTS as AGENT_SERVICES
 from azremedy.sandbox import guest, machines, operations
 from azremedy.sandbox.answers import ArmError, not_found
 from azremedy.sandbox.compute import VERSION, agent_of, provisioning_of
@@ -146,13 +147,19 @@ def mute(one: Machine) -> tuple[str, str] | None:
     config = guest.whole(one.vm).files.get("/etc/waagent.conf") or ""
     if one.vm.os == "Linux" and "\nextensions.enabled=n" in f"\n{config.lower()}":
         return "VMExtensionProvisioningTimeout", "Provisioning of VM extension RunCommandLinux has timed out."
-    if agent_of(one.vm).state != "ready" or one.vm.power != "running":
+    if agent_of(one.vm).state != "ready" or one.vm.power != "running" or stopped(one.vm):
         silent = (
             f"VM '{one.vm.name}' has not reported status for VM agent or extensions. "
             "Verify that the OS is up and healthy, and that the VM agent is running."
         )
         return "VMAgentStatusCommunicationError", silent
     return None
+
+
+def stopped(vm: Vm) -> bool:
+    """Whether no service of Windows's agent runs: where one does, it still carries out scripts."""
+    services = [guest.whole(vm).services.get(name) for name in AGENT_SERVICES]
+    return vm.os == "Windows" and not any(held and held.state == "running" for held in services)
 
 
 def run(one: Machine, script: list[str], disks: Mapping[int, int]) -> Outcome:

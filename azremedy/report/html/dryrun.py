@@ -42,8 +42,8 @@ class Planned:
 
     @property
     def shared(self) -> bool:
-        """Whether it stands in a place of its own, so that no diff stands twice on a page."""
-        return self.findings > 1
+        """Whether it stands in a place of its own: no diff stands twice on a page, and what was asked for stands somewhere."""
+        return self.findings != 1
 
 
 def planned(plan: Data) -> Iterator[Planned]:

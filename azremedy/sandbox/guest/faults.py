@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from azremedy.guest.components import CRYPTO_KEY, DISABLED, INSTALLER_KEY, RUNTIMES, STRONG_CRYPTO
-from azremedy.guest.windows import NET_KEY
-from azremedy.sandbox.guest.state import AGENT_UNIT, NETWORK_SERVICE, whole
+from azremedy.guest.windows import AGENTS, NET_KEY
+from azremedy.sandbox.guest.state import AGENT_UNIT, NETWORK_SERVICE, UNITS, restart_of, whole
 
 if TYPE_CHECKING:
     from azremedy.sandbox.description import Vm
@@ -55,6 +55,9 @@ def fault(vm: Vm) -> str | None:
 
 
 def of_windows(guest: Guest) -> str | None:
+    agents = [guest.services.get(name) for name in AGENTS]
+    if not all(one and one.state == "running" for one in agents):
+        return SILENT
     if ((guest.registry.get(NET_KEY) or {}).get("Release") or 0) < NET_45:  # type: ignore[operator]  # a DWORD
         return SILENT
     adapters = guest.adapters or ()
@@ -111,6 +114,8 @@ def of_linux(guest: Guest) -> str | None:
         return BROKEN
     if typed_in(guest):
         return NO_NETWORK
+    if any(restart_of(guest, unit) == "no" for unit in UNITS):
+        return SILENT  # it ends while it takes the snapshot, and nothing starts it again
     stale = [name for name in guest.files if leftover(name)]
     package = (guest.packages.get(AGENT_UNIT) or "").partition("-")[0]
     old = tuple(int(part) for part in package.split(".") if part.isdigit()) < CLEAN_SINCE

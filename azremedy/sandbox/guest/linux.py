@@ -27,6 +27,7 @@ import msgspec
 from azremedy.guest import shipped
 from azremedy.sandbox.guest import disks
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
+from azremedy.sandbox.guest.state import restart_of
 from azremedy.sandbox.inside import FILE, UNIT, Guest, Service, Volume
 
 PATH: Final = "/usr/bin:/bin:/usr/sbin:/sbin"
@@ -159,6 +160,7 @@ def laid(root: Path, guest: Guest, goal: str, script: str) -> None:
         lay(root / name.lstrip("/"), content or "")
     for name, service in guest.services.items():
         lay(home / "services" / name, unit(service or Service()))
+        lay(home / "restarts" / name, restart_of(guest, name) or "")
     held = dict.fromkeys(guest.held, "")
     for folder, versions in (("packages", guest.packages), ("available", guest.available), ("held", held)):
         for name, version in versions.items():

@@ -17,6 +17,8 @@ from azremedy.sandbox.inside import Adapter, Guest, Service
 V = TypeVar("V")
 
 AGENT_UNIT: Final = "walinuxagent"
+UNITS: Final = (AGENT_UNIT, "waagent")
+"""What distributions call the agent's unit."""
 HANDLER: Final = "/var/lib/waagent/Microsoft.Azure.RecoveryServices.VMSnapshotLinux-"
 """The folder of Backup's extension, but for its version."""
 HANDLER_KEY: Final = rf"{HANDLER_STATES[0]}\{WINDOWS_HANDLER}_"
@@ -142,6 +144,20 @@ def installed(vm: Vm) -> Vm:
 def of_handler(name: str) -> bool:
     """Whether a file or a key of the registry is one by which the agent knows Backup's extension."""
     return name.startswith((HANDLER, HANDLER_KEY, HANDLER_FOLDER))
+
+
+def restart_of(guest: Guest, unit: str) -> str | None:
+    """Return what systemd does when a unit ends, as the last file beside it says, or the unit; None where there is none."""
+    service = guest.services.get(unit)
+    beside = f"/etc/systemd/system/{unit}.service.d/"
+    files = (guest.files[name] or "" for name in sorted(guest.files) if name.startswith(beside))
+    said = [
+        line.removeprefix("Restart=")
+        for file in files
+        for line in file.splitlines()
+        if line.startswith("Restart=")
+    ]
+    return said[-1] if said else service.restart if service else None
 
 
 def over(healthy: Mapping[str, V | None], given: Mapping[str, V | None]) -> dict[str, V | None]:

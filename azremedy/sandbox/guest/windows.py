@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -12,13 +11,14 @@ import msgspec
 
 from azremedy.guest import changing, components, copied, powershell
 from azremedy.guest.powershell import Statement
-from azremedy.sandbox.guest import disks
+from azremedy.sandbox.guest import disks, logs
 from azremedy.sandbox.guest.outcome import Outcome, Uncared
 from azremedy.sandbox.inside import Guest, Service
 
 STATES: Final = {"running": "Running", "stopped": "Stopped", "failed": "Stopped"}
 STARTS: Final = {"automatic": "Auto", "manual": "Manual", "disabled": "Disabled"}
 OURS: Final = ("S-1-1-0", "S-1-5-32-544")
+SERVICES_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Services"
 VIRTUAL: Final = ("loopback", "vethernet", "npcap")
 
 
@@ -34,7 +34,11 @@ class Running:
         self.lines: list[str] = []
         self.roots: list[str] = []
         self.later: list[Statement] = []
+        self.apart = False
+        """Whether what runs is a task, and no longer the script."""
         self.restarts = False
+        self.agent = ""
+        """What becomes of the agent: it `restarts`, or is `cut` off from the script."""
 
     def value(self, key: str, name: str) -> Any:
         """Return a value of the registry, None where there is none."""
@@ -89,7 +93,14 @@ def run(guest: Guest, lines: Iterable[str]) -> Outcome:
             CARE[type(one)](running, one)
     except LookupError as error:
         return Outcome("\n".join(running.out), f"{error.args[0]}", running.guest)
-    return Outcome("\n".join(running.out), "", running.guest, reboots=running.restarts)
+    return Outcome(
+        "\n".join(running.out),
+        "",
+        running.guest,
+        cut=running.agent == "cut",
+        restarts=running.agent == "restarts",
+        reboots=running.restarts,
+    )
 
 
 def read_key(running: Running, one: changing.ReadKey) -> None:
@@ -115,8 +126,10 @@ def queue(running: Running, one: changing.Queue) -> None:
 
 def run_later(running: Running, _: Any) -> None:
     """Do what was queued: time enough passes before anybody looks again."""
+    running.apart = True
     for each in running.later:
         CARE[type(each)](running, each)
+    running.apart = False
 
 
 def forget_task(_: Running, __: Any) -> None:
@@ -261,68 +274,26 @@ def set_number(running: Running, one: changing.SetNumber) -> None:
     running.put(one.key, {**kept, one.name: one.number})
 
 
-def begin_log(running: Running, one: powershell.BeginLog) -> None:
-    running.found = {"azremedy": 1, "os": "windows", "log": one.log, "files": [], "lines": []}
+def restart_agent(running: Running, one: changing.RestartAgent) -> None:
+    """Start what may start; the agent that is stopped while it carries out this very script tells of no end."""
+    if any(held.start != "disabled" for _, held in running.services(one.service)):
+        running.services_are(one.service, state="running")
+    running.agent = "restarts" if running.apart else "cut"
 
 
-def list_files(running: Running, one: powershell.ListFiles) -> None:
-    """List files: the sandbox keeps no times of them, so the last by name is the newest."""
-    below = f"{one.folder}\\".lower()
-    held = {path[1:].replace("/", "\\"): content or "" for path, content in running.guest.files.items()}
-    fitting = [
-        path
-        for path in sorted(held, reverse=True)
-        if path.lower().startswith(below) and fnmatchcase(path.rpartition("\\")[2].lower(), one.like.lower())
-    ][: one.most]
-    running.files = [(path, held[path]) for path in fitting]
-    running.found["files"] = [
-        [re.sub(r"[^\x20-\x7e]", "", path)[-128:], len(held[path].encode()), 0] for path in fitting
-    ]
+def set_recovery(running: Running, one: changing.SetRecovery) -> None:
+    if not dict(running.services(one.service)):
+        raise LookupError("The recovery was not set.")
+    key = f"{SERVICES_KEY}\\{one.service}"
+    running.put(key, {**running.values(key), "FailureActions": "restart"})
 
 
-def read_lines(running: Running, _: Any) -> None:
-    for _path, content in reversed(running.files):
-        whole = content.encode()
-        lines = re.split(r"\r?\n", whole[-262144:].decode(errors="replace"))
-        running.lines += lines[1:] if len(whole) > 262144 else lines
-
-
-def read_events(running: Running, one: powershell.ReadEvents) -> None:
-    texts = [
-        text
-        for text in running.guest.events.get(one.provider, ())
-        if fnmatchcase(text.lower(), one.like.lower())
-    ]
-    running.lines += [
-        "2026-01-01 00:00:00 warning or error 1: " + re.sub(r"\s+", " ", text) for text in texts[-40:]
-    ]
-
-
-def keep_lines(running: Running, one: powershell.KeepLines) -> None:
-    shown = (re.sub(r"[^\x20-\x7e]", "", line.replace("\t", " ")) for line in running.lines)
-    fitting = [line for line in shown if re.search(one.pattern, line, re.IGNORECASE | re.ASCII)][-60:]
-    running.lines = [
-        line if len(line) < 2000 else re.sub("[^ ]*$", "[cut]", line[:2000], count=1) for line in fitting
-    ]
-
-
-def redact_lines(running: Running, one: powershell.RedactLines) -> None:
-    instead = re.sub(r"\$(\d)", r"\\\1", one.instead)
-    running.lines = [
-        re.sub(one.pattern, instead, line, flags=re.IGNORECASE | re.ASCII) for line in running.lines
-    ]
-
-
-def emit_log(running: Running, _: Any) -> None:
-    kept: list[str] = []
-    room = 2200
-    for line in (one[:300] for one in reversed(running.lines)):
-        room -= len(json.dumps(line)) + 1
-        if room < 0:
-            break
-        kept.insert(0, line)
-    told = {**running.found, "lines": kept}
-    running.out.append(json.dumps(told, separators=(",", ":"), ensure_ascii=False))
+def clear_recovery(running: Running, one: changing.ClearRecovery) -> None:
+    key = f"{SERVICES_KEY}\\{one.service}"
+    if running.there(key):
+        running.put(
+            key, {name: value for name, value in running.values(key).items() if name != "FailureActions"}
+        )
 
 
 def say(running: Running, one: powershell.Say) -> None:
@@ -349,13 +320,13 @@ CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
     changing.RestartService: restart_service,
     changing.SetNumber: set_number,
     powershell.Say: say,
-    powershell.BeginLog: begin_log,
-    powershell.ListFiles: list_files,
-    powershell.ReadLines: read_lines,
-    powershell.ReadEvents: read_events,
-    powershell.KeepLines: keep_lines,
-    powershell.RedactLines: redact_lines,
-    powershell.EmitLog: emit_log,
+    powershell.BeginLog: logs.begin_log,
+    powershell.ListFiles: logs.list_files,
+    powershell.ReadLines: logs.read_lines,
+    powershell.ReadEvents: logs.read_events,
+    powershell.KeepLines: logs.keep_lines,
+    powershell.RedactLines: logs.redact_lines,
+    powershell.EmitLog: logs.emit_log,
     copied.BeginCheck: disks.begin,
     copied.ReadOldDisk: disks.read_old,
     copied.ReadNewDisk: disks.read_new,
@@ -370,5 +341,8 @@ CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
     changing.RenameFolder: rename_folder,
     changing.RemoveKeys: remove_keys,
     changing.RestartMachine: restart_machine,
+    changing.SetRecovery: set_recovery,
+    changing.ClearRecovery: clear_recovery,
+    changing.RestartAgent: restart_agent,
 }
 """What each statement does to a guest."""
