@@ -11,7 +11,7 @@ from commands import document
 from test_guest_cures import OUTDATED, Sick, at, cures, fix
 from test_sandbox_guest import WALLS
 
-from azremedy.guest import UPDATE
+from azremedy.guest import UPDATE, answers
 from azremedy.plan import Irreversible, Step, View
 from azremedy.sandbox.description import Vm
 from azremedy.sandbox.guest import Outcome, whole
@@ -89,13 +89,23 @@ def test_an_agent_that_came_from_elsewhere_is_left_alone() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("inside_", [{"held": ["walinuxagent"]}, {"available": {"walinuxagent": None}}])
-def test_what_cannot_be_updated_stays_a_finding(tmp_path: Path, inside_: Any) -> None:
+@pytest.mark.parametrize(
+    ("inside_", "says"),
+    [
+        ({"held": ["walinuxagent"]}, "walinuxagent is held"),
+        ({"available": {"walinuxagent": None}}, "the repositories do not answer"),
+    ],
+)
+def test_what_cannot_be_updated_stays_a_finding_with_the_scripts_own_reason(
+    tmp_path: Path, inside_: Any, says: str
+) -> None:
     sick = Sick("agent-outdated", {**OUTDATED.vm, "guest": inside_})
     with at(tmp_path, sick) as desk:
         done = document(fix(desk, sick, "--apply", "--yes"))
 
         assert [one["outcome"] for one in done["steps"]] == ["unconfirmed"]
+        assert " Its script wrote: " in done["steps"][0]["reason"]
+        assert done["steps"][0]["reason"].endswith(says)
         assert [one["verdict"] for one in done["verified"]] == ["still there"]
         assert len(cures(desk)) == 1
 
@@ -127,3 +137,36 @@ class TestPlans:
         read = estate(vm(), item(), view(agent_version="2.6.0.0"), windows())
 
         assert "installer" in left("agent-outdated", read, GUARDED).reason
+
+
+class TestAScriptsOwnWords:
+    @staticmethod
+    def told(out: str, err: str) -> Any:
+        return {
+            "value": [
+                {
+                    "code": "ProvisioningState/succeeded",
+                    "message": f"Enable succeeded: \n[stdout]\n{out}\n[stderr]\n{err}",
+                }
+            ]
+        }
+
+    @pytest.mark.parametrize(
+        ("result", "words"),
+        [
+            (told("", "it is held\n"), "it is held"),
+            (told("well\n", ""), "well"),
+            (told("well\n", "but\nlate\n"), "but late"),
+            (told("", ""), None),
+            (told("", "\x1b[31mred\x00 \u202e"), "[31mred"),
+            (told("", "##vso[task.x]y" + "z" * 400), f"…{'z' * 299}"),
+            (
+                {"value": [{"code": "ComponentStatus/StdOut/succeeded", "message": "well"}, {"code": "ComponentStatus/StdErr/succeeded", "message": "no"}]},
+                "no",
+            ),
+            (None, None),
+            ({"value": [1, {"code": 2, "message": ["x"]}]}, None),
+        ],
+    )  # fmt: skip
+    def test_are_one_printable_line_that_is_not_long(self, result: Any, words: str | None) -> None:
+        assert answers.words(result) == words

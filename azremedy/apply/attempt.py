@@ -147,6 +147,7 @@ class _Sending:
         self.patience = means.patience(self.step.within)
         self.read: Json | None = None
         self.turns = 0
+        self.accepted: Accepted | None = None
         self.uncertain = False
         """Whether it went out before, and may have been carried out."""
 
@@ -211,6 +212,7 @@ class _Sending:
         return accepted
 
     def _taken(self, accepted: Accepted) -> Attempt:
+        self.accepted = accepted
         try:
             look = follow(self.means, accepted, self.patience)
             if look and look.over and not look.succeeded:
@@ -246,7 +248,9 @@ class _Sending:
         why = self.patience.until(lambda: expect.unmet(self.means.writer, self.step.after, self.at))
         if why is None:
             return self._end(Outcome.APPLIED)
-        return self._end(Outcome.UNCONFIRMED, f"It was sent, and after {self.step.within} {why}.")
+        said = expect.said(self.means.writer, self.step, self.accepted)
+        told = f" Its script wrote: {said}" if said else ""
+        return self._end(Outcome.UNCONFIRMED, f"It was sent, and after {self.step.within} {why}.{told}")
 
     def _refused(self, error: WriteError) -> Attempt:
         if error.executed is None:

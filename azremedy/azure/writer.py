@@ -164,7 +164,8 @@ class ArmWriter:
         operation = answer.headers.get("Azure-AsyncOperation")
         if operation is None and status == 202:
             operation = answer.headers.get("Location")
-        return Accepted(status, _body(answer), operation, asked_wait(answer.headers))
+        result = answer.headers.get("Location")
+        return Accepted(status, _body(answer), operation, asked_wait(answer.headers), result)
 
     def _headers(self) -> dict[str, str]:
         return {
