@@ -158,6 +158,14 @@ class Guarded:
 
 
 @dataclass(frozen=True, slots=True)
+class First:
+    """A cure that has to come before another one at the same VM: its playbook, and why without it the other one is left."""
+
+    playbook: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Cure:
     """
     How one or more findings of a playbook are cured together.
@@ -165,7 +173,7 @@ class Cure:
     `findings` are fingerprints; there are none where something was asked for by name that cures no finding. `relief` says, where the cure takes back what it lifted, on which day backups fail
     again and what to do for good: the outcome is then *relieved*, not fixed. `afterwards` says, in order, what is left
     to people once its steps are done, without which nothing is cured: the finding is then *still there*. `guards` says,
-    where it moves locks, what they guard before and after.
+    where it moves locks, what they guard before and after. `first` is the cure that has to come before it at the same VM.
     """
 
     playbook: str
@@ -175,6 +183,7 @@ class Cure:
     relief: str | None = None
     afterwards: tuple[str, ...] = ()
     guards: tuple[Guarded, ...] = ()
+    first: First | None = None
 
 
 @dataclass(frozen=True, slots=True)

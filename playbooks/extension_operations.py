@@ -18,13 +18,13 @@ Sources: AW25, V25, SDK.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from azremedy.arm import ArmId, Json, Request
 from azremedy.estate import Estate, Protected
-from azremedy.plan import ByHand, Choices, Cure, FixClass, Step, View
+from azremedy.plan import ByHand, Choices, Cure, First, FixClass, Step, View
 from azremedy.playbook import GUEST_READS, Finding, Playbook, corroborated
 from azremedy.resources import InstanceView, Read, Vm
 
@@ -85,8 +85,12 @@ def by_hand(vm: Vm, view: InstanceView | None) -> str | None:
 
 
 def plan(estate: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
-    """Allow extension operations where an agent waits for them."""
-    yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding))
+    """Allow extension operations where an agent waits for them, or once the agent was brought back."""
+    for said in singly(PLAYBOOK.id, findings, choices, lambda finding: means(estate, finding)):
+        if isinstance(said, Cure) and not ready(estate.view.get(said.vms[0])):
+            yield replace(said, first=First("agent-unresponsive", NO_AGENT))
+        else:
+            yield said
 
 
 def means(estate: Estate, finding: Finding[Any]) -> tuple[Step] | str:
@@ -95,9 +99,11 @@ def means(estate: Estate, finding: Finding[Any]) -> tuple[Step] | str:
         return "the VM is gone: scan again"
     if reason := by_hand(vm, view):
         return reason
-    if view is None or view.agent is None or view.agent.code.lower() != "provisioningstate/succeeded":
-        return NO_AGENT
-    return (allow(vm.id),)
+    return (allow(vm.id),) if view else NO_AGENT
+
+
+def ready(view: InstanceView | None) -> bool:
+    return bool(view and view.agent and view.agent.code.lower() == "provisioningstate/succeeded")
 
 
 def allow(vm: ArmId) -> Step:

@@ -154,6 +154,15 @@ def test_allows_extension_operations_where_an_agent_waits_for_them() -> None:
     )
 
 
+def test_waits_for_the_cure_of_an_agent_that_does_not_report() -> None:
+    made = cured(ID, estate(forbidding, item(), silent))
+
+    assert made.first is not None
+    assert made.first.playbook == "agent-unresponsive"
+    assert "no ready VM agent" in made.first.reason
+    assert cured(ID, estate(forbidding, item(), view())).first is None
+
+
 def says(*, allowed: bool) -> object:
     return {"properties": {"osProfile": {"allowExtensionOperations": allowed}}}
 
@@ -161,7 +170,6 @@ def says(*, allowed: bool) -> object:
 @pytest.mark.parametrize(
     ("read", "reason"),
     [
-        pytest.param(estate(forbidding, item(), silent), "no ready VM agent", id="no agent reports"),
         pytest.param(estate(forbidding, item()), "no ready VM agent", id="nobody looked at the agent"),
         pytest.param(
             estate(vm(allow_extension_operations=False, provision_agent=False), item(), silent),

@@ -26,8 +26,10 @@ from scenes import POINTS_LOCK, estate, vm
 
 from azremedy.catalogue import SYMPTOMS
 from azremedy.causes import unfolded
+from azremedy.plan import Cure, First
 from azremedy.planning import plan
-from azremedy.playbook import load
+from azremedy.planning.order import after_their_firsts
+from azremedy.playbook import Severity, load
 from azremedy.sandbox import embedded
 from azremedy.scan import evaluate
 
@@ -66,7 +68,7 @@ CASES: Final = [
     pytest.param(
         "UserErrorGuestAgentStatusUnavailable",
         {"agent": SILENT, "provisioning": FAILED, "extension_operations": False},
-        ["C2", "C8", "C23"], [[REAPPLY, RESTART], [OPEN, BACKUP]],
+        ["C2", "C8", "C23"], [[REAPPLY, RESTART, OPEN, BACKUP]],
         id="a silent agent, a VM that failed, and extensions that are forbidden",
     ),
     pytest.param(
@@ -157,6 +159,38 @@ def test_the_plan_has_the_cures_of_a_vm_in_the_order_of_its_failure_whatever_the
 
         assert len(places) > 1
         assert places == sorted(places), (code, cures)
+
+
+def test_what_waits_for_the_agent_comes_behind_its_cure_and_is_left_to_a_person_without_it() -> None:
+    for code in ("UserErrorGuestAgentStatusUnavailable", "AzureVmOffline", "BackUpOperationFailed"):
+        estate_ = read(
+            machine(allow_extension_operations=False), failed_item(), failed_job(code),
+            view(agent=NOT_READY, agent_version="Unknown", handlers=()),
+        )  # fmt: skip
+        known = load()
+        both = plan(
+            estate_, evaluate(estate_, tuple(known.values())).diagnoses, GUARDED, severity=Severity.SUSPECTED
+        )
+        alone = plan(
+            estate_, evaluate(estate_, (known["extension-operations"],)).diagnoses, GUARDED,
+            severity=Severity.SUSPECTED,
+        )  # fmt: skip
+
+        cures = [cure.playbook for group in both.groups for cure in group.cures]
+        assert cures == ["agent-unresponsive", "extension-operations"]
+        assert (len(both.groups), alone.groups) == (1, ())
+        [left] = alone.by_hand
+        assert "no ready VM agent reports" in left.reason
+
+
+def test_what_comes_first_comes_first_whatever_the_documents_say() -> None:
+    vm_ = machine().id
+    later = Cure("extension-operations", (vm_,), ("a",), (), first=First("agent-unresponsive", "no agent"))
+    other = Cure("vm-provisioning", (vm_,), ("b",), ())
+    agent = Cure("agent-unresponsive", (vm_,), ("c",), ())
+
+    assert after_their_firsts([later, other, agent]) == [other, agent, later]
+    assert after_their_firsts([agent, other, later]) == [agent, other, later]
 
 
 def test_the_cures_of_other_vms_stay_groups_of_their_own_under_one_lock() -> None:

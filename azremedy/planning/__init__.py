@@ -82,6 +82,10 @@ def plan(
                 cures.append(cure)
             case ByHand() as refused:
                 by_hand += each(refused, said, chosen)
+    lone = [cure for cure in cures if not preceded(cure, cures)]
+    for cure in lone:
+        cures.remove(cure)
+        by_hand += each(left(cure, cure.first.reason if cure.first else "", None), cure, chosen)
     if choices.waves:
         cut = list(Cutting(estate, chosen, choices).waves(cures, waves))
         groups = tuple(group for one in cut for group in one.groups)
@@ -93,6 +97,14 @@ def plan(
         groups=groups,
         by_hand=tuple(by_hand),
         suspected=sum(could_be_cured(one) for one in found if one not in chosen),
+    )
+
+
+def preceded(cure: Cure, cures: Iterable[Cure]) -> bool:
+    """Whether the cure that has to come before this one, if any has, is among these."""
+    first = cure.first
+    return first is None or any(
+        one.playbook == first.playbook and set(cure.vms) <= set(one.vms) for one in cures
     )
 
 

@@ -20,14 +20,29 @@ def in_order(estate: Estate, cures: Sequence[Cure]) -> tuple[Cure, ...]:
     """
     Return cures in the order in which they are carried out.
 
-    The cures of one VM change places with one another, so that the first is for what the documents name first.
+    The cures of one VM change places with one another, so that the first is for what the documents name first; one that has
+    to come after another does, whatever they say.
     """
     of: dict[ArmId, list[Cure]] = {}
     for cure in cures:
         of.setdefault(cure.vms[0], []).append(cure)
     listed = {vm: causes_of(estate, vm) for vm in of}
-    ready = {vm: iter(sorted(held, key=partial(place, listed[vm]))) for vm, held in of.items()}
+    ready = {
+        vm: iter(after_their_firsts(sorted(held, key=partial(place, listed[vm])))) for vm, held in of.items()
+    }
     return tuple(next(ready[cure.vms[0]]) for cure in cures)
+
+
+def after_their_firsts(cures: Sequence[Cure]) -> list[Cure]:
+    """Return the cures of a VM with each that has to come after another one behind it."""
+    made = list(cures)
+    for cure in cures:
+        first = cure.first
+        behind = next((one for one in cures if first and one.playbook == first.playbook), None)
+        if behind and made.index(cure) < made.index(behind):
+            made.remove(cure)
+            made.insert(made.index(behind) + 1, cure)
+    return made
 
 
 def causes_of(estate: Estate, vm: ArmId) -> tuple[str, ...]:
