@@ -91,6 +91,10 @@ class Checkpoint:
             self._file.seek(0, os.SEEK_END)
         return saved.unpack(packed, self._file.name)
 
+    def fresh(self, now: datetime) -> Mapping[str, tuple[datetime, int]]:
+        """Return when each subscription was read that need not be read again, and with how many calls, by lower-cased id."""
+        return {key: (one.at, one.calls) for key, (one, _) in self.done.items() if now - one.at <= FRESH}
+
     def keep(self, subscription: ArmId, packed: bytes, calls: int) -> None:
         """Append what was read of a subscription, as `azremedy.saved.pack` packs it."""
         done = Done(subscription.key, datetime.now(UTC), calls, len(packed))

@@ -60,6 +60,7 @@ LAYERS = (
     {
         "session",
         "fleet",
+        "effort",
         "checkpoint",
         "question",
         "cluster",

@@ -106,6 +106,7 @@ REFUSED = {
     "vault": "what is left out is not found",
     "policy": "what is left out is not found",
     "before-backup": "what is left out is not found",
+    "estimate": "it would stand in place of what is found",
     "source": "what Resource Graph tells may be behind",
     "power": "it admits writes to VMs",
     "resume-protection": "it admits writes to protected items",

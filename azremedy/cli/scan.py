@@ -119,6 +119,11 @@ class Result:
     help="Requests to ARM at once; with --scheduler those of each worker.",
 )
 @option(
+    "--estimate",
+    is_flag=True,
+    help="Say how many requests and how long it will take, and read no more: as --checkpoint or Resource Graph tells.",
+)
+@option(
     "--checkpoint",
     type=target,
     metavar="FILE",
@@ -182,6 +187,10 @@ def scan(ctx: click.Context, /, **given: Any) -> Exit:
     """
     flags = told(ctx, given)
     search = searching(flags.query)
+    if flags.estimate:
+        from azremedy.cli.estimating import estimating  # noqa: PLC0415 - only this flag needs it
+
+        return estimating(flags, chosen(flags.playbook), search)
     result = masked(flags, judged(flags, found(flags, chosen(flags.playbook))))
     if flags.write_baseline:
         save(flags.write_baseline, accepted.baseline_of(result.scans))

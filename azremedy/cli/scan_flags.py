@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NEVER = "never"
 ONLINE = (
     "subscription", "management_group", "cloud", "tenant", "deep", "deadline", "in_flight", "checkpoint", "save_estate",
-    "guest", "scheduler", "source",
+    "guest", "scheduler", "source", "estimate",
 )  # fmt: skip
 """Flags that say how to read, and mean nothing where a file is read."""
 
@@ -69,6 +69,8 @@ class Flags:
     management_group: tuple[str, ...] = ()
     source: str = "arm"
     """What the lists are read from: `arm`, or first of all `graph`."""
+    estimate: bool = False
+    """Whether only what the scan would take is asked for."""
     write_baseline: Path | None = None
     checkpoint: Path | None = None
     scheduler: str | None = None

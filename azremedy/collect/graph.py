@@ -147,6 +147,17 @@ def ask(reader: PostingReader, query: str, guids: Sequence[str], take: Callable[
     return sent
 
 
+def first_number(reader: PostingReader, query: str, guids: Sequence[str]) -> int:
+    """Return the number that a query for one number is answered with. Raises `ReadError`."""
+    body = {"subscriptions": list(guids), "query": query, "options": {"resultFormat": "objectArray"}}
+    data = reader.post_read(ADDRESS, body, API).get("data")
+    row = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
+    number = next((one for one in row.values() if isinstance(one, int)), None)
+    if number is None:
+        raise ReadError("Resource Graph counted nothing that can be read.", status=200, code="NoCount")
+    return number
+
+
 def too_long(error: ReadError) -> bool:
     return error.code.lower() == "responsepayloadtoolarge"
 
