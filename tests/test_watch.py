@@ -153,6 +153,21 @@ def test_what_cannot_be_read_is_told_as_unread_and_is_never_gone(run: Desk, sand
     assert seen["readAgain"] == [f"network security groups of {news['unread'][0]['scope'].lower()}"]
 
 
+def test_vms_of_which_nobody_knows_whether_they_are_protected_are_not_gone_either(
+    run: Desk, sandbox: Sandbox
+) -> None:
+    [first] = told(run(*ONCE).out)
+    sandbox.faults = [Fault(match="GET .*/backupProtectedItems", status=403, times=None)]
+    [news] = told(run(*ONCE).out)
+
+    assert (news["gone"], news["new"]) == ([], [])
+    assert {*short(news["unseen"])} > {"sql1 restore-point-lock", "web1 storage-egress"}
+    sandbox.faults = []
+    [again] = told(run(*ONCE).out)
+    assert (again["new"], again["gone"]) == ([], [])
+    assert first["summary"] == again["summary"]
+
+
 def test_a_scan_that_comes_to_nothing_is_told_once_and_so_is_its_end(run: Desk, sandbox: Sandbox) -> None:
     run(*ONCE)
     sandbox.faults = [Fault(match="GET .*/subscriptions", status=403, times=None)]
@@ -291,6 +306,13 @@ class TestTheWebhook:
         kept = "".join(one.read_text() for one in (tmp_path / "state").rglob("*.json"))
         for said in (ended, failed):
             assert "S3CRET" not in said.out + said.err + kept
+
+    def test_gets_no_password_that_a_file_keeps_for_its_host(self, run: Desk, tmp_path: Path) -> None:
+        (tmp_path / ".netrc").write_text("machine 127.0.0.1 login ops password S3CRET\n")
+        with listening() as hook:
+            ended = run(*ONCE, "--webhook", hook.url)
+
+            assert (ended.code, len(hook.got)) == (0, 1), ended.err
 
     def test_is_told_again_until_it_took_it(self, run: Desk) -> None:
         with listening() as hook:

@@ -187,6 +187,16 @@ def test_a_dry_run_shows_who_is_in_which_wave_and_each_bracket_is_whole_in_one(
     assert written(sandbox) == []
 
 
+def test_a_report_and_pseudonyms_tell_the_waves_too(run: Desk, tmp_path: Path) -> None:
+    page = tmp_path / "fix.html"
+    assert run(*FIX, *WAVES, "--report", f"html={page}").code == 0
+    masked = document(run(*FIX, *WAVES, "--mask"))
+
+    assert "in wave 2, once the one before is over and has helped" in page.read_text(encoding="utf-8")
+    assert [(group["wave"], len(group["vms"])) for group in masked["groups"]] == [(1, 1), (2, 2), (3, 3)]
+    assert "web1" not in json.dumps(masked)
+
+
 def test_waves_are_carried_out_one_after_the_other_and_nothing_is_unlocked_between_them(
     run: Desk, sandbox: Sandbox
 ) -> None:
@@ -245,6 +255,43 @@ def test_a_proof_that_fails_keeps_the_next_wave_from_beginning(run: Desk, sandbo
     assert short(written(sandbox)) == [*ALL_WAVES[:3], *backups(1), *ALL_WAVES[3:7], *backups(2, 3)]
     assert [one["begun"] for one in ending["waves"]] == [True, True, False]
     assert ending["waves"][2]["reason"] == "Wave 2 is not proved: the backup of web3 did not complete."
+
+
+def test_a_wave_of_which_nothing_is_known_keeps_the_next_from_beginning(run: Desk, sandbox: Sandbox) -> None:
+    lists = ("fix", "-s", ID, "--allow", "guarded", *WAVES, "-o", "none")
+    sandbox.clear()
+    run(*lists)
+    once = sum("/backupProtectedItems" in one.path for one in sandbox.requests)
+    sandbox.faults = [Fault(match="GET .*/backupProtectedItems", status=403, nth=once + 1, times=None)]
+    ended = run(*FIX, *WAVES, "--apply", "--yes")
+    ending = document(ended)
+
+    assert ended.code == 3, ended.err
+    assert [one["begun"] for one in ending["waves"]] == [True, False, False]
+    assert {one["verdict"] for one in ending["verified"] if one["vm"].endswith("web1")} == {"undecidable"}
+
+
+@posix
+def test_a_signal_in_a_wave_puts_its_lock_back_and_no_further_one_begins(
+    run: Desk, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    before = locks(sandbox)
+    with subprocess.Popen(
+        command(*FIX, *WAVES, "--apply", "--yes"), env=environment(**variables(sandbox, tmp_path)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        while short(written(sandbox)) != ALL_WAVES[:2]:
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.terminate()
+        out, said = process.communicate(timeout=60)
+
+    assert process.returncode == 143, said
+    assert locks(sandbox) == before
+    assert short(written(sandbox)) == ALL_WAVES[:3]
+    assert [one["begun"] for one in json.loads(out)["waves"]] == [True, False, False]
+    [listed] = json.loads(run("runs", "-o", "json").out)
+    assert listed["wave"] == "1 of 3"
 
 
 @posix

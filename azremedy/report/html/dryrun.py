@@ -57,7 +57,17 @@ def planned(plan: Data) -> Iterator[Planned]:
             playbooks=tuple(group["playbooks"]),
             fix_class=group["class"],
             relief=tuple(group["relief"]),
-            lines=(*nodes(group["steps"], unlocked, 0), *guards(group)),
+            lines=(*wave(group), *nodes(group["steps"], unlocked, 0), *guards(group)),
+        )
+
+
+def wave(group: Data) -> Iterator[Line]:
+    """Yield in which wave a group comes, where there are waves."""
+    if number := group.get("wave"):
+        yield Line(
+            "note",
+            f"in wave {number}" + (", once the one before is over and has helped" if number > 1 else ""),
+            0,
         )
 
 
