@@ -309,26 +309,22 @@ def test_a_scan_that_was_killed_goes_on_from_its_checkpoint(
 def test_an_interruption_calls_off_what_is_under_way(
     run: Desk, place: tuple[Sandbox, Cluster], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    run.sandbox.faults = [Fault("/locks", kind="slow", seconds=3, times=None)]
+    run.sandbox.faults = [Fault("/subscriptions/", kind="slow", seconds=1, times=None)]
     scan = subprocess.Popen(
-        [*command("scan", "-s", "*", "--scheduler", place[1].address)],
+        command("scan", "-s", "*", "--in-flight", "1", "--scheduler", place[1].address),
         env=environment(**variables(run.sandbox, tmp_path)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    until(lambda: any("/locks" in one.path for one in run.sandbox.requests))
+    until(lambda: sum("/subscriptions/" in one.path for one in run.sandbox.requests) > 3)
     scan.send_signal(number)
     _, said = scan.communicate(timeout=20)
-    time.sleep(0.5)
     before = len(run.sandbox.requests)
     time.sleep(4)
 
     assert scan.returncode == code
     assert said.decode().count("\n") <= 1
-    assert (
-        len({one.path.split("/")[2] for one in run.sandbox.requests if "/locks" in one.path}) < SUBSCRIPTIONS
-    )
-    assert len(run.sandbox.requests) - before <= 2 * 4, "only what was at ARM already is answered"
+    assert len(run.sandbox.requests) - before <= 2, "one of each worker was at ARM already"
 
 
 @slow
