@@ -55,6 +55,7 @@ from azremedy.planning import Blocked, cleared, requested
 from azremedy.playbook import load
 from azremedy.points import service_collections
 from azremedy.resources import (
+    Access,
     Adapter,
     AdminRules,
     ExtensionView,
@@ -69,9 +70,11 @@ from azremedy.resources import (
     RunningJobs,
     Service,
     ServiceTags,
+    Setting,
     Status,
     Task,
     Vault,
+    Writer,
 )
 
 PLAYBOOKS = load()
@@ -168,6 +171,19 @@ wrong = (
         ),
         marks=("reboot: update",),
     ),
+    *machine("parts1", code="ExtensionFailedVssWriterInBadState"),
+    windows(
+        "parts1",
+        services=(
+            *(Service(one, "Stopped", "Disabled") for one in ("COMSysApp", "MSDTC", "VSS")),
+            Service("SQLWriter", "Running", "Auto"),
+        ),
+        writers=5,
+        unstable=(Writer("SqlServerWriter", 8),),
+        crypto=(Setting("v4.0.30319", "0"),),
+        machine_keys=(Access("S-1-5-32-544", 2032127),),
+        settings=(Setting(".NET", "528449"), Setting("installer", "4")),
+    ),
     *machine("penguin1", os="Linux", code=SILENT),
     linux(
         "penguin1",
@@ -259,7 +275,7 @@ def test_the_estate_has_every_cause_and_a_cure_for_each_that_has_one() -> None:
     assert {name for name in PLAYBOOKS if found(name, sick)} == set(PLAYBOOKS)
     assert set(PLAYBOOKS) - cured == {
         "agent-config", "egress-route", "key-vault-access", "orphaned-item", "policy-denial", "unprotected-vm",
-        "wire-server", "guest-dhcp", "dotnet-runtime", "pending-reboot",
+        "wire-server", "guest-dhcp", "dotnet-runtime", "pending-reboot", "machine-keys",
     }  # fmt: skip
 
 
