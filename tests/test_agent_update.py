@@ -9,7 +9,7 @@ import pytest
 from building import GUARDED, cured, estate, item, left, linux, view, vm, windows
 from commands import document
 from test_guest_cures import OUTDATED, Sick, at, cures, fix
-from test_sandbox_guest import WALLS
+from test_sandbox_guest import WALLED, WALLS
 
 from azremedy.guest import UPDATE, answers
 from azremedy.plan import Irreversible, Step, View
@@ -22,7 +22,7 @@ OLD, NEW = "2.2.40-1", "2.11.1.12-1"
 CONF = "Extensions.Enabled=y\nLogs.Verbose=y\n"
 
 
-def guest(id_: str, package: str, unit: str, *, version: str = "9", **more: Any) -> Guest:
+def guest(id_: str, package: str, unit: str, version: str = "9", **more: Any) -> Guest:
     """Return a Linux guest of a distribution, with an old agent."""
     given = {
         "services": {"walinuxagent": None, unit: Service()},
@@ -44,15 +44,17 @@ def ran(inside_: Guest, *, wall: bool) -> Outcome:
         ("ubuntu", "walinuxagent", "walinuxagent"),
         ("debian", "waagent", "walinuxagent"),
         ("rhel", "WALinuxAgent", "waagent"),
+        ("ol", "WALinuxAgent", "waagent", "7.9"),
+        ("azurelinux", "WALinuxAgent", "waagent", "3.0"),
         ("sles", "python-azure-agent", "waagent"),
         ("opensuse-leap", "python3-azure-agent", "waagent"),
     ],
 )
 class TestEachDistribution:
     def test_updates_its_package_and_restarts_its_unit_once_the_script_is_over(
-        self, distribution: tuple[str, str, str], wall: bool
+        self, distribution: tuple[str, ...], wall: bool
     ) -> None:
-        _, package, unit = distribution
+        _, package, unit, *_ = distribution
         after = ran(guest(*distribution), wall=wall)
 
         assert after.guest.packages == {package: NEW}, after.err
@@ -70,7 +72,7 @@ class TestEachDistribution:
         ids=["held", "no repository", "none newer"],
     )
     def test_leaves_all_as_it_is_and_says_why(
-        self, distribution: tuple[str, str, str], wall: bool, more: Any, says: str
+        self, distribution: tuple[str, ...], wall: bool, more: Any, says: str
     ) -> None:
         held = (distribution[1],) if more.get("held") else ()
         before = guest(*distribution, **{**more, "held": held})
@@ -79,6 +81,38 @@ class TestEachDistribution:
         assert after.guest.packages == before.packages
         assert (after.restarts, after.out) == (False, "")
         assert says in after.err
+
+
+@WALLED
+@pytest.mark.parametrize(
+    ("id_", "version", "managers"),
+    [
+        ("ubuntu", "24.04", ["apt-get"]),
+        ("debian", "12", ["apt-get"]),
+        ("rhel", "9.4", ["dnf", "yum"]),
+        ("rhel", "7.9", ["yum"]),
+        ("ol", "7.9", ["yum"]),
+        ("azurelinux", "3.0", ["tdnf"]),
+        ("mariner", "2.0", ["tdnf"]),
+        ("sles", "15.6", ["zypper"]),
+    ],
+)
+def test_a_guest_of_the_sandbox_has_the_package_managers_of_its_distribution(
+    id_: str, version: str, managers: list[str]
+) -> None:
+    asked = "for one in apt-get dnf tdnf yum zypper; do command -v $one | sed -n 's#^/.guest/bin/##p'; done"
+    told = inside.run(guest(id_, "x", "waagent", version), "2.2.40", [asked]).out
+
+    assert told.split() == managers
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_a_distribution_without_a_package_manager_that_is_known_is_left_alone(wall: bool) -> None:
+    odd = guest("rhel", "WALinuxAgent", "waagent", "9", files={"/etc/os-release": "ID=odd\n"})
+    after = ran(odd, wall=wall)
+
+    assert "no dnf, tdnf or yum" in after.err
+    assert not after.restarts
 
 
 def test_an_agent_that_came_from_elsewhere_is_left_alone() -> None:

@@ -24,14 +24,16 @@ else
   case $package in
     '') fail 'no package of the agent is installed: it did not come from the distribution' ;;
     WALinuxAgent)
-      manager=yum
-      command -v dnf >/dev/null 2>&1 && manager=dnf
-      "$manager" -q -y check-update "$package" >/dev/null
-      case $? in
-        100) command="$manager -y upgrade" ;;
-        0) fail "no newer $package is offered, or it is held" ;;
-        *) fail 'the repositories do not answer' ;;
-      esac ;;
+      manager=
+      for name in dnf tdnf yum; do
+        if command -v "$name" >/dev/null 2>&1; then manager=$name; break; fi
+      done
+      [ "$manager" ] || fail "there is no dnf, tdnf or yum that updates $package"
+      # Some end in 100 where there is something newer, some in 0: what they list tells.
+      offered=$("$manager" -y check-update "$package")
+      case $? in 0|100) ;; *) fail 'the repositories do not answer' ;; esac
+      printf '%s\n' "$offered" | grep -q "^$package[. ]" || fail "no newer $package is offered, or it is held"
+      command="$manager -y upgrade" ;;
     *)
       zypper --non-interactive refresh >/dev/null || fail 'the repositories do not answer'
       zypper --non-interactive list-updates | grep -q "| $package  *|" || fail "no newer $package is offered, or it is held"

@@ -61,11 +61,18 @@ TOOLS: Final = (
 """The programs of this machine that azremedy's own scripts may use where there is no wall."""
 
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = {
-    "apt-get": ("dnf", "yum", "zypper"),
+    "apt-get": ("dnf", "yum", "tdnf", "zypper"),
     "mkfs.ext4": ("mkfs.xfs",),
     "mount": ("umount",),
 }
 """Other names of stand-ins, which go by the name that they are called by."""
+MANAGERS: Final[Mapping[frozenset[str], frozenset[str]]] = {
+    frozenset({"rhel", "centos", "ol", "almalinux", "rocky", "fedora"}): frozenset({"dnf", "yum"}),
+    frozenset({"azurelinux", "mariner"}): frozenset({"tdnf"}),
+    frozenset({"sles", "opensuse-leap", "opensuse-tumbleweed"}): frozenset({"zypper"}),
+}
+"""The package managers of distributions, by the id of each; of all others it is apt. Before version 8 there is no dnf."""
+ALL_MANAGERS: Final = frozenset({"apt-get"}).union(*MANAGERS.values())
 ACTIVE: Final = {"running": "active", "stopped": "inactive", "failed": "failed"}
 ENABLED: Final = {"automatic": "enabled", "manual": "static", "disabled": "disabled"}
 
@@ -177,8 +184,23 @@ def laid(root: Path, guest: Guest, goal: str, script: str) -> None:
     for name, content in known.items():
         lay(home / name, content)
     for standin in own.joinpath("standins").iterdir():
-        for name in (standin.name, *ALIASES.get(standin.name, ())):
+        for name in {standin.name, *ALIASES.get(standin.name, ())} - missing(guest):
             lay(home / "bin" / name, standin.read_text("utf-8"))
+
+
+def missing(guest: Guest) -> frozenset[str]:
+    """Return the package managers that a guest's distribution does not bring, by what it says that it is."""
+    told = guest.files.get("/etc/os-release") or ""
+    id_, version = (text_of(told, name) for name in ("ID", "VERSION_ID"))
+    managers = next((own for of, own in MANAGERS.items() if id_ in of), frozenset({"apt-get"}))
+    old = "dnf" in managers and version.partition(".")[0] in {"6", "7"}
+    return ALL_MANAGERS - (managers - {"dnf"} if old else managers)
+
+
+def text_of(release: str, name: str) -> str:
+    """Return what a line of os-release says."""
+    found = re.search(rf'^{name}="?([^"\n]*)', release, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def lay_disks(root: Path, volumes: Iterable[Volume]) -> None:
