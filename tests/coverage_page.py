@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scenes import SCENES
+from test_guest_cures import CASES
 
 from azremedy.catalogue import Symptom
 from azremedy.catalogue.origin import ORIGIN
@@ -35,6 +36,7 @@ INSIDE: Mapping[str, Any] = reading.named(Path(__file__).parents[1] / "examples"
 EXPLAINED = "test_explain.py::test_a_message_of_the_origin_is_known"
 DIAGNOSED = "test_diagnose.py::test_a_planted_cause_is_the_cause_and_no_other_is"
 CURED = "test_end_to_end.py::test_a_cause_is_found_shown_cured_proved_and_taken_back"
+CURED_INSIDE = "test_guest_cures.py::TestFromEndToEnd::test_found_shown_cured_proved_and_taken_back"
 
 
 LOGS = "the XML files hold secrets" + (
@@ -57,14 +59,14 @@ ADVICE = (
     Advice("C1", "Create a path for HTTP traffic: an HTTP proxy, and rules that let it out", ("egress-route",)),
     Advice("C1", "With managed disks, open port 8443 as well", ("storage-egress",), "not needed any more: TCP 443 is enough (PREP20)"),
     Advice("C2", "See whether the service Windows Guest Agent runs, and restart it", ("agent-service", "agent-unresponsive")),
-    Advice("C2", "Where the service is missing, uninstall the agent and install the newest MSI", ("agent-unresponsive", "agent-outdated"), "by hand; azremedy tells"),
+    Advice("C2", "Where the service is missing, uninstall the agent and install the newest MSI", ("agent-service", "agent-unresponsive", "agent-outdated"), "by hand; azremedy tells"),
     Advice("C2", "See that .NET 4.5 is installed", ("dotnet-runtime",)),
     Advice("C3", "Update the agent, from the distribution's repository and not from GitHub", ("agent-outdated",)),
     Advice("C3", "See that the agent runs (`ps -e`), and start it", ("agent-service", "agent-unresponsive")),
     Advice("C3", "Let the agent restart by itself", ("agent-service",), "shipped systemd units do so (WAL)"),
     Advice("C3", "Back up once more for a test", (), "`azremedy prove` does it after every cure"),
     Advice("C3", "Collect /var/lib/waagent/*.xml, /var/log/waagent.log, /var/log/azure/*", (), LOGS),
-    Advice("C3", "Set Logs.Verbose=y in /etc/waagent.conf, restart the agent, and set it back afterwards", ("agent-service",), "asked for by name: `fix --verbose-agent-log VM=on`, and `VM=off`; it cures nothing, so it is never done unasked"),
+    Advice("C3", "Set Logs.Verbose=y in /etc/waagent.conf, restart the agent, and set it back afterwards", (), "no cure, so never unasked: `azremedy fix --verbose-agent-log VM=on`, and `VM=off` (`test_verbose_agent_log.py`)"),
     Advice("C4a", "With SQL Server's own backups, set USEVSSCOPYBACKUP to TRUE", ("sql-vss",), "2025 gives the same value the opposite meaning (V25): reported, never set unasked"),
     Advice("C4b", "After a shutdown over RDP look at the VM's state, and shut it down in the portal", ("vm-power-state",)),
     Advice("C4c", "Leave DHCP on inside the guest; set a static address through the platform", ("guest-dhcp",)),
@@ -97,7 +99,9 @@ it. What a cause is, and what holds today, stands in [symptoms](symptoms.md).
 Tests of a playbook: its own file holds what is found, what is left alone and what is planned. `demo [VM]` is
 `{DIAGNOSED}` of that VM, and
 `scene [name]` is `{CURED}` in that
-scene. This page is made by `python tests/coverage_page.py > docs/coverage.md`.
+scene; `inside.yaml [VM]` is a VM of that example, whose cause shows only inside, and `guest [name]` is
+`{CURED_INSIDE}`.
+This page is made by `python tests/coverage_page.py > docs/coverage.md`.
 """
 
 
@@ -187,6 +191,11 @@ def staged(playbook: str) -> list[str]:
     return [one.id for one in SCENES if one.playbook == playbook and one.lasting]
 
 
+def guests(playbook: str) -> list[str]:
+    """The cures inside VMs of this playbook that are gone through from end to end."""
+    return [name for name, one in CASES.items() if one.playbook == playbook]
+
+
 def tests(playbook: str) -> str:
     """Return the tests that show what a playbook sees and cures."""
     parts = (
@@ -194,6 +203,7 @@ def tests(playbook: str) -> str:
         *(f"demo [{one}]" for one in planted(playbook)),
         *(f"inside.yaml [{one}]" for one in inside(playbook)),
         *(f"scene [{one}]" for one in staged(playbook)),
+        *(f"guest [{one}]" for one in guests(playbook)),
     )
     return ", ".join(parts)
 

@@ -7,7 +7,19 @@ import re
 from pathlib import Path
 
 import pytest
-from coverage_page import ADVICE, CARDS, CURED, DIAGNOSED, EXPLAINED, NOTE, inside, named, page, planted
+from coverage_page import (
+    ADVICE,
+    CARDS,
+    CURED,
+    CURED_INSIDE,
+    DIAGNOSED,
+    EXPLAINED,
+    NOTE,
+    inside,
+    named,
+    page,
+    planted,
+)
 
 from azremedy.catalogue.origin import ORIGIN
 from azremedy.causes import causes, unfolded
@@ -54,9 +66,9 @@ def test_every_playbook_named_is_one() -> None:
         assert set(one.playbooks) <= set(load()), one.text
 
 
-@pytest.mark.parametrize("test", [EXPLAINED, DIAGNOSED, CURED])
+@pytest.mark.parametrize("test", [EXPLAINED, DIAGNOSED, CURED, CURED_INSIDE])
 def test_every_test_named_is_there(test: str) -> None:
-    file, _, function = test.partition("::")
+    file, *_, function = test.split("::")
 
     assert function in functions(file)
 

@@ -170,13 +170,14 @@ PARTS = {
     ),
     "the installer disabled": part("windows-installer", RUNTIME, registry={INSTALLER: {"Start": 4}}),
 }  # fmt: skip
-CURABLE = [
-    *(
-        pytest.param(one, id=f"{one.playbook}, {one.vm.get('os', 'Windows')}")
+CASES: Mapping[str, Sick] = {
+    **{
+        f"{one.playbook}, {one.vm.get('os', 'Windows')}": one
         for one in (PROVIDER, LEFTOVER, SQL, UNIT, STOPPED, OUTDATED, HIDDEN, HIDDEN_ON_WINDOWS)
-    ),
-    *(pytest.param(one, id=name) for name, one in PARTS.items()),
-]
+    },
+    **PARTS,
+}
+CURABLE = [pytest.param(one, id=name) for name, one in CASES.items()]
 
 
 @contextmanager
