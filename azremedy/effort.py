@@ -21,12 +21,12 @@ from azremedy.collect.graph import AT_ONCE, ROOM, first_number
 from azremedy.resources import PER_VAULT, Read, Subscription
 
 PAGE: Final = 200
-"""VMs, states and protected items that ARM puts on a page (arm-sdk §1.1, §6)."""
+"""VMs, states and protected items that ARM puts on a page (ARM24)."""
 ROWS: Final = 1_000
 BUCKET, REFILL = 250, 25
 """Reads of a subscription that ARM grants at once, and how many flow back each second (ARM24)."""
 QUERIES: Final = 3
-"""Queries of Resource Graph each second (ARM24)."""
+"""Queries of Resource Graph each second (ARG25)."""
 
 FURTHER: Final = 0.25
 """Reads of a VM whose backup failed beside its view and its job: restore points, running jobs, keys, policies."""

@@ -81,14 +81,23 @@ def calls(ended: Ended) -> Mapping[str, int]:
         pytest.param(fleet(4, 24, 3), id="fleet"),
     ],
 )
-@pytest.mark.parametrize("deep", [(), ("--deep",)], ids=["suspects", "deep"])
-def test_both_sources_say_the_same(tmp_path: Path, whole: Any, deep: tuple[str, ...]) -> None:
+def test_both_sources_say_the_same(tmp_path: Path, whole: Any) -> None:
     with embedded(tmp_path / "sandbox", estate=whole) as sandbox:
-        arm, graph = both(Desk(sandbox, tmp_path), *deep)
+        arm, graph = both(Desk(sandbox, tmp_path))
         reads = written(sandbox)
 
     assert said(graph) == said(arm)
     assert {one.partition(" ")[2].lower() for one in reads} == {PATH}
+
+
+@pytest.mark.parametrize(
+    "flags", [("--deep",), ("--playbook", "disk-size"), ("-g", "rg-retail-prd")], ids=" ".join
+)
+def test_both_say_the_same_of_what_is_asked_for(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    with embedded(tmp_path / "sandbox", estate=generate(90, 1)) as sandbox:
+        arm, graph = both(Desk(sandbox, tmp_path), *flags)
+
+    assert said(graph) == said(arm)
 
 
 @pytest.fixture
@@ -388,6 +397,23 @@ def test_a_checkpoint_of_one_source_is_none_of_the_other(run: Desk, tmp_path: Pa
     ended = run("scan", "-s", "*", "--source", "graph", "--checkpoint", kept)
 
     assert (ended.code, "asked for something else" in ended.err) == (2, True)
+
+
+def test_a_scan_goes_on_from_its_checkpoint_and_asks_about_the_others_only(tmp_path: Path) -> None:
+    kept, dead = tmp_path / "checkpoint", "00000000-0000-4000-8000-00000000dead"
+    graph = ("--source", "graph", "--checkpoint", kept, "-o", "json")
+    with embedded(tmp_path / "sandbox", estate=fleet(4, 5, 1)) as sandbox:
+        run = Desk(sandbox, tmp_path)
+        ids = [one["id"] for one in document(run("scan", "-s", "*", "-o", "json"))["subscriptions"]]
+        run("scan", *(word for one in (*ids[:3], dead) for word in ("-s", one)), *graph)
+        sandbox.clear()
+        again = run("scan", "-s", "*", *graph)
+        asked = [one.body["subscriptions"] for one in sandbox.requests if one.path.lower().startswith(PATH)]
+        arm = run("scan", "-s", "*", "-o", "json")
+
+    assert {guid for guids in asked for guid in guids} == {ids[3]}
+    assert said(again) == said(arm)
+    assert all(one["dataAge"] for one in document(again)["findings"])
 
 
 def test_a_saved_estate_keeps_how_old_it_may_be(run: Desk, tmp_path: Path) -> None:

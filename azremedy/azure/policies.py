@@ -72,7 +72,7 @@ REMAINING: Final = "x-ms-ratelimit-remaining-"
 
 QUERIES: Final = "x-ms-user-quota-remaining"
 RESETS: Final = "x-ms-user-quota-resets-after"
-"""What Resource Graph tells of its quota: queries left in the window, and when it is whole again (ARM24)."""
+"""What Resource Graph tells of its quota: queries left in the window, and when it is whole again (ARG25)."""
 
 SHOWN: Final = frozenset({"api-version", "$filter", "$expand", "$select", "$top", "statusonly"})
 """Query parameters whose values the log shows; any other may be a secret."""

@@ -66,7 +66,9 @@ def online(
         if flags.save_estate and len(found) + len(failed) > 1:
             raise AzremedyError(f"--save-estate keeps one subscription, and {len(found)} were asked for.")
         several = len(found) > 1
-        graph = session.graph(found) if flags.source == "graph" else None
+        known = done.fresh(datetime.now(UTC)) if done else {}
+        unknown = [one for one in found if one.id.key not in known]
+        graph = session.graph(unknown) if flags.source == "graph" else None
         looking = Looking(session, flags, playbooks, silent if several else show, done, graph)
         count = counting(len(found), show) if several else silent
         for subscription, result in looking.each(found):

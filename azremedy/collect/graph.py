@@ -48,13 +48,15 @@ class Graph:
         self._queries = 0
 
     def of(self, subscription: Subscription) -> Swept:
-        """Return what it holds of one of the subscriptions, once; others that fit beside it are asked about with it."""
+        """Return what it holds of a subscription; those of the others that fit beside it are asked about with it."""
+        guid = guid_of(subscription)
         with self._lock:
             if not self._batches:
                 for batch in self._cut():
-                    self._batches.update((guid, batch) for guid in batch.guids)
+                    self._batches.update((one, batch) for one in batch.guids)
             queries, self._queries = self._queries, 0
-        return self._batches[guid_of(subscription)].of(guid_of(subscription), queries)
+            batch = self._batches.pop(guid) if guid in self._batches else Batch(self._reader, [guid])
+        return batch.of(guid, queries)
 
     def _cut(self) -> Iterator[Batch]:
         """Yield the subscriptions in parts that are asked about together."""
@@ -67,7 +69,8 @@ class Graph:
                 part, room = [], 0
             part.append(guid)
             room += vms[guid]
-        yield Batch(self._reader, part)
+        if part:
+            yield Batch(self._reader, part)
 
     def _census(self, guids: Sequence[str]) -> Counter[str]:
         """Count the VMs of each subscription; where that fails, each is taken to fill all room."""

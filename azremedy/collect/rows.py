@@ -29,7 +29,7 @@ KINDS = frozenset(
 """What Resource Graph holds of what scans read. It knows no locks, and nothing that a VM reports but its power state."""
 
 STATES = {"protectionconfigured": "Protected", "configuringprotection": "IRPending"}
-"""Protection states that it tells in words of its own (Protected Item, `currentProtectionState`)."""
+"""Protection states that it tells in words of its own (ARG25)."""
 
 DECODERS: Mapping[str, tuple[Read, Callable[[Json], Iterable[Any]]]] = {
     kql.DISK: (Read.DISKS, single(decode.disk)),

@@ -126,7 +126,7 @@ def found(
 
 
 def age(reads: AbstractSet[Read]) -> dict[str, Any]:
-    """Return how old the data may be that Azure Resource Graph told of these kinds: it names no bound (arm-sdk §6)."""
+    """Return how old the data may be that Azure Resource Graph told of these kinds: it names no bound (ARG25)."""
     return {"source": "resource graph", "of": sorted(map(str, reads)), "mostlyWithinSeconds": 60}
 
 
