@@ -1,9 +1,9 @@
 """
-What more machines bring: `python benchmarks/machines.py [--workers 1 4] [--subscriptions 400] [--vms 20]`.
+What more machines bring: `python benchmarks/machines.py [--workers 0 1 4] [--subscriptions 400] [--vms 20]`.
 
 A Dask cluster on loopback reads many subscriptions from a sandbox that lets each request wait 30 ms. Scheduler and
-workers are processes of their own, and each worker has at most 4 requests in flight. The ratio of the throughputs is
-the figure; the findings must be those of the first cluster, to the letter.
+workers are processes of their own, and each worker has at most 4 requests in flight. 0 workers are one process without a
+cluster. The throughput beside that of one worker is the figure; the findings must be the same, to the letter.
 """
 
 from __future__ import annotations
@@ -67,9 +67,9 @@ def cluster(workers: int, folder: Path, environ: Mapping[str, str]) -> Iterator[
         yield address
 
 
-def scanned(address: str, environ: Mapping[str, str]) -> Run:
-    """Scan every subscription on a cluster."""
-    command = [sys.executable, "-m", "azremedy", "scan", "-s", "*", "-o", "json", "--scheduler", address]
+def scanned(environ: Mapping[str, str], *options: str) -> Run:
+    """Scan every subscription, on a cluster where the options name one."""
+    command = [sys.executable, "-m", "azremedy", "scan", "-s", "*", "-o", "json", *options]
     began = time.perf_counter()
     ran = subprocess.run(
         [*command, "--in-flight", str(IN_FLIGHT)], env=environ, check=True, capture_output=True, text=True
@@ -81,36 +81,38 @@ def scanned(address: str, environ: Mapping[str, str]) -> Run:
 
 
 def measured(workers: int, environ: Mapping[str, str]) -> Run:
-    """Return the second of two runs: in the first one workers import what they need, and sign in."""
+    """Return the second of two runs: in the first one workers import what they need. Without workers it is the first."""
+    if not workers:
+        return scanned(environ)
     with tempfile.TemporaryDirectory() as folder, cluster(workers, Path(folder), environ) as address:
-        scanned(address, environ)
-        return scanned(address, environ)
+        scanned(environ, "--scheduler", address)
+        return scanned(environ, "--scheduler", address)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 4])
     parser.add_argument("--subscriptions", type=int, default=400)
     parser.add_argument("--vms", type=int, default=20)
     chosen = parser.parse_args()
     print("| workers | subscriptions x VMs | requests | s | requests a second | of the ideal | throughput |")
     print("|---|---|---|---|---|---|---|")
-    first: Run | None = None
+    runs: dict[int, Run] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
         many(Path(folder) / "state", chosen.subscriptions, chosen.vms, seconds=LATENCY) as environ,
     ):
         for workers in chosen.workers:
-            run = measured(workers, environ)
-            first = first or run
-            if run.found != first.found:
+            run = runs[workers] = measured(workers, environ)
+            if run.found != runs[chosen.workers[0]].found:
                 sys.exit(f"{workers} workers found something else than {chosen.workers[0]}.")
-            ideal = workers * IN_FLIGHT / LATENCY
+            ideal = max(workers, 1) * IN_FLIGHT / LATENCY
+            ratio = f"**{run.rate / runs[1].rate:.2f}**" if 1 in runs else ""
             print(
                 f"| {workers} | {chosen.subscriptions} x {chosen.vms} | {run.calls:,} | {run.wall:.1f} "
-                f"| {run.rate:.0f} | {run.rate / ideal:.0%} | **{run.rate / first.rate:.2f}** |",
+                f"| {run.rate:.0f} | {run.rate / ideal:.0%} | {ratio} |",
                 flush=True,
             )
 
