@@ -73,7 +73,8 @@ def lines(made: Mapping[str, Any]) -> Iterator[str]:
     yield f"{made['at']}: {summary(made)}"
     for word in ("new", "worse", "due"):
         for one in made[word]:
-            day = f" (from {one['due']} on)" if one["due"] else ""
+            unsaid = one["due"] and one["due"] not in one["message"]
+            day = f" (from {one['due']} on)" if unsaid else ""
             yield f"  {word:6} {one['severity']:12} {place(one['vm'])}: {one['playbook']}: {one['message']}{day}"
     for one in made["gone"]:
         yield f"  gone   {one['severity']:12} {place(one['vm'])}: {one['playbook']}"
