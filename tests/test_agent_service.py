@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from building import (
     vm,
     windows,
 )
+from commands import document
+from test_guest_cures import UNIT, at, cures, fix
 from test_sandbox_guest import WALLS
 
 from azremedy.apply import expect
@@ -40,7 +43,7 @@ from azremedy.plan import Expect, FixClass, Irreversible, Step, View
 from azremedy.plan import Test as Is
 from azremedy.playbook import Severity
 from azremedy.resources import Service
-from azremedy.sandbox.description import Vm
+from azremedy.sandbox.description import Fault, Vm
 from azremedy.sandbox.guest import linux as on_linux
 from azremedy.sandbox.guest import whole
 from azremedy.sandbox.guest import windows as on_windows
@@ -363,3 +366,30 @@ def test_a_time_can_be_expected_some_seconds_after_the_send(seconds: int | None,
     told = {"time": "2026-11-22T07:03:00Z"}
 
     assert expect.holds(Expect(vm().id, "time", Is.NEWER, seconds), told, sent) is holds
+
+
+class TestWhetherARestartWasCarriedOut:
+    def test_is_told_by_a_service_that_was_stopped_and_runs(self) -> None:
+        *_, start = nodes(item(), services(Service(RD, "Stopped", "Auto")), os="Windows")
+
+        assert expect.telling(start)
+
+    def test_is_not_told_by_an_agent_that_reports_as_it_did_before(self) -> None:
+        *_, restart = nodes(*failed(), unit(start="disabled"))
+
+        assert not expect.telling(restart)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["drop-before", "drop-after"])
+def test_a_restart_whose_answer_is_lost_is_not_said_to_be_done_nor_sent_twice(
+    tmp_path: Path, kind: Any
+) -> None:
+    with at(tmp_path, UNIT) as desk:
+        # The sixth script: those before are the scan's probe, a look before and after the first step, and one before this.
+        desk.sandbox.faults = [Fault(match="POST .*/runCommand", kind=kind, nth=6)]
+        done = document(fix(desk, UNIT, "--apply", "--yes"))
+
+        assert [one["outcome"] for one in done["steps"]] == ["applied", "unconfirmed"]
+        assert "Nothing that can be read tells" in done["steps"][1]["reason"]
+        assert len(cures(desk)) == 2

@@ -271,7 +271,7 @@ class _Sending:
     def _fate_unknown(self, error: WriteError) -> Attempt:
         try:
             self.means.journal.note("unknown", self.task.key, self.means.clock.now(), reason=error.reason)
-            inside = expect.looks_inside(self.step)
+            inside = expect.looks_inside(self.step) and expect.telling(self.step)
             return self._looked_inside(error) if inside else self._found_out(error)
         except Interrupted:
             return self._interrupted()

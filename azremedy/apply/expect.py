@@ -124,13 +124,14 @@ def telling(step: Step) -> bool:
 
     A POST may leave everything as it was before: a reapply, a restart. Of those only what is newer than the send
     tells, or what is there and was to be absent before, or the other way round; inside a VM also what was to be otherwise
-    before.
+    before. That an agent still reports minutes later tells that it is well, and not that it was restarted.
     """
     if step.request.method != "POST":
         return bool(step.after)
     before = {_place(one): one.test for one in step.before}
     return any(
-        one.test is Test.NEWER or {one.test, before.get(_place(one))} == {Test.EQUALS, Test.ABSENT}
+        (one.test is Test.NEWER and not one.value)
+        or {one.test, before.get(_place(one))} == {Test.EQUALS, Test.ABSENT}
         for one in step.after
     ) or any(one.view in INSIDE and one not in step.before for one in step.after)
 
