@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scenes import SCENES
+from scenes import SCENES, TOLD
+from test_diagnose_guest import PLANTED
 from test_guest_cures import CASES
 
 from azremedy.catalogue import Symptom
@@ -36,7 +37,19 @@ INSIDE: Mapping[str, Any] = reading.named(Path(__file__).parents[1] / "examples"
 EXPLAINED = "test_explain.py::test_a_message_of_the_origin_is_known"
 DIAGNOSED = "test_diagnose.py::test_a_planted_cause_is_the_cause_and_no_other_is"
 CURED = "test_end_to_end.py::test_a_cause_is_found_shown_cured_proved_and_taken_back"
-CURED_INSIDE = "test_guest_cures.py::TestFromEndToEnd::test_found_shown_cured_proved_and_taken_back"
+ALONE = "test_end_to_end.py::test_a_cause_is_diagnosed_as_that_cause_and_no_other"
+FROM_INSIDE = "test_diagnose_guest.py::test_what_is_planted_inside_is_the_cause_and_no_other_is"
+CURED_INSIDE = "test_guest_cures.py::test_found_diagnosed_shown_cured_proved_and_taken_back"
+ASKED = "test_asking.py::test_finds_each_cause_where_it_is_planted_and_nothing_else"
+PROVED = (
+    "test_cli_runs.py::test_a_cure_is_proved_by_a_backup_in_the_same_command",
+    "test_cli_runs.py::test_a_cure_that_does_not_hold_fails_its_proof_in_the_words_of_the_job",
+)
+VERBOSE = ("test_verbose_agent_log.py::test_on_and_off_and_taken_back",)
+LOGGED = (
+    "test_logs.py::test_reads_each_log_with_one_script_that_is_announced_and_journaled",
+    "test_logs.py::test_of_xml_files_names_and_times_only",
+)
 
 
 LOGS = "the XML files hold secrets" + (
@@ -52,6 +65,8 @@ class Advice:
     text: str
     playbooks: tuple[str, ...]
     since: str = ""
+    tests: tuple[str, ...] = ()
+    """The tests that show it where no playbook does it."""
 
 
 ADVICE = (
@@ -64,9 +79,9 @@ ADVICE = (
     Advice("C3", "Update the agent, from the distribution's repository and not from GitHub", ("agent-outdated",)),
     Advice("C3", "See that the agent runs (`ps -e`), and start it", ("agent-service", "agent-unresponsive")),
     Advice("C3", "Let the agent restart by itself", ("agent-service",), "shipped systemd units do so (WAL)"),
-    Advice("C3", "Back up once more for a test", (), "`azremedy prove` does it after every cure"),
-    Advice("C3", "Collect /var/lib/waagent/*.xml, /var/log/waagent.log, /var/log/azure/*", (), LOGS),
-    Advice("C3", "Set Logs.Verbose=y in /etc/waagent.conf, restart the agent, and set it back afterwards", (), "no cure, so never unasked: `azremedy fix --verbose-agent-log VM=on`, and `VM=off` (`test_verbose_agent_log.py`)"),
+    Advice("C3", "Back up once more for a test", (), "`azremedy prove` does it after every cure", PROVED),
+    Advice("C3", "Collect /var/lib/waagent/*.xml, /var/log/waagent.log, /var/log/azure/*", (), LOGS, LOGGED),
+    Advice("C3", "Set Logs.Verbose=y in /etc/waagent.conf, restart the agent, and set it back afterwards", (), "no cure, so never unasked: `azremedy fix --verbose-agent-log VM=on`, and `VM=off`", VERBOSE),
     Advice("C4a", "With SQL Server's own backups, set USEVSSCOPYBACKUP to TRUE", ("sql-vss",), "2025 gives the same value the opposite meaning (V25): reported, never set unasked"),
     Advice("C4b", "After a shutdown over RDP look at the VM's state, and shut it down in the portal", ("vm-power-state",)),
     Advice("C4c", "Leave DHCP on inside the guest; set a static address through the platform", ("guest-dhcp",)),
@@ -96,12 +111,18 @@ The origin document (*Troubleshoot Azure Backup failure: issues with the agent o
 section: each message, each cause and each piece of advice, which playbook sees it, what the cure is, and the tests that show
 it. What a cause is, and what holds today, stands in [symptoms](symptoms.md).
 
-Tests of a playbook: its own file holds what is found, what is left alone and what is planned. `demo [VM]` is
-`{DIAGNOSED}` of that VM, and
-`scene [name]` is `{CURED}` in that
-scene; `inside.yaml [VM]` is a VM of that example, whose cause shows only inside, and `guest [name]` is
-`{CURED_INSIDE}`.
-This page is made by `python tests/coverage_page.py > docs/coverage.md`.
+Tests of a playbook: its own file holds what is found, what is left alone and what is planned. Beside it, of a VM that is
+planted:
+
+- `demo [VM]` is `{DIAGNOSED}`;
+- `inside.yaml [VM]` is `{ASKED}`;
+- `told [VM]` is `{FROM_INSIDE}`;
+- `scene [name]` is `{ALONE}` and then
+  `{CURED}`;
+- `guest [name]` is `{CURED_INSIDE}`.
+
+The last two end with a backup that completes. What a person has to do has no such end. This page is made by
+`python tests/coverage_page.py > docs/coverage.md`.
 """
 
 
@@ -153,11 +174,11 @@ def table(advice: Iterable[Advice]) -> Iterator[str]:
         cards = [CARDS[id_] for id_ in one.playbooks if id_ in CARDS]
         cells = (
             prose(one.text),
-            ids(cards) or "no playbook; `azremedy explain` tells",
+            ids(cards) or "no playbook",
             "<br>".join(prose(card.remedy) for card in cards),
             classes(cards),
             prose(one.since),
-            "<br>".join(tests(card.id) for card in cards),
+            "<br>".join(tests(card.id) for card in cards) or ", ".join(f"`{test}`" for test in one.tests),
         )
         yield f"| {' | '.join(cells)} |"
 
@@ -188,11 +209,16 @@ def inside(playbook: str) -> list[str]:
 
 def staged(playbook: str) -> list[str]:
     """The scenes in which this playbook cures for good."""
-    return [one.id for one in SCENES if one.playbook == playbook and one.lasting]
+    return [one.id for one in (*SCENES, *TOLD) if one.playbook == playbook and one.lasting]
 
 
-def guests(playbook: str) -> list[str]:
-    """The cures inside VMs of this playbook that are gone through from end to end."""
+def told(playbook: str) -> list[str]:
+    """The VMs of which `diagnose --guest` says that this is the cause."""
+    return [str(one.id) for one in PLANTED if one.values[2] == playbook]
+
+
+def cured_inside(playbook: str) -> list[str]:
+    """The VMs that a script inside cures."""
     return [name for name, one in CASES.items() if one.playbook == playbook]
 
 
@@ -202,8 +228,9 @@ def tests(playbook: str) -> str:
         f"`test_{playbook.replace('-', '_')}.py`",
         *(f"demo [{one}]" for one in planted(playbook)),
         *(f"inside.yaml [{one}]" for one in inside(playbook)),
+        *(f"told [{one}]" for one in told(playbook)),
         *(f"scene [{one}]" for one in staged(playbook)),
-        *(f"guest [{one}]" for one in guests(playbook)),
+        *(f"guest [{one}]" for one in cured_inside(playbook)),
     )
     return ", ".join(parts)
 

@@ -29,6 +29,8 @@ class Scene:
     """Whether it takes a look inside the VM."""
     lasting: bool = True
     """Whether the finding is gone, or lighter, once the cure is over."""
+    causes: tuple[str, ...] = ()
+    """What `diagnose` says is the cause, and nothing else is."""
 
     @property
     def vms(self) -> tuple[str, ...]:
@@ -71,6 +73,12 @@ POINTS_LOCK: Final = lock("AzureBackupRG_westeurope_1")
 def full(name: str) -> dict[str, Any]:
     """Describe a VM whose points have come to the limit, in the group that all VMs here share."""
     return vm(name, LIMIT, hours=32, points={"count": 18, "every": 24, "newest": 32})
+
+
+def internal() -> dict[str, Any]:
+    """Describe a backup that failed with an internal error."""
+    failed = {"code": "BackUpOperationFailed", "hours_ago": 8}
+    return {"vault": "vault", "policy": "daily", "completed": 32, "failed": failed}
 
 
 def closed_in() -> dict[str, Any]:
@@ -124,15 +132,17 @@ def copied(
 
 
 SCENES: Final = (
-    Scene("a lock on the points", "restore-point-lock", estate(full("sql1"), locks=[POINTS_LOCK])),
+    Scene("a lock on the points", "restore-point-lock", estate(full("sql1"), locks=[POINTS_LOCK]), causes=("C6", "C13")),
     Scene(
         "a lock on the points of three VMs", "restore-point-lock",
         estate(full("sql1"), full("sql2"), full("sql3"), locks=[POINTS_LOCK]),
+        causes=("C6", "C13"),
     ),
     Scene(
         "a lock on the points of two VMs, one at a time", "restore-point-lock",
         estate(full("sql1"), full("sql2"), locks=[POINTS_LOCK]),
         replace(ADMITTED, bracket_size=1),
+        causes=("C6", "C13"),
     ),
     Scene(
         "two locks on the points", "restore-point-lock",
@@ -143,17 +153,20 @@ SCENES: Final = (
         "a point too many under a lock", "restore-point-lock",
         estate(full("sql1"), locks=[POINTS_LOCK]),
         Choices(allow=DESTRUCTIVE),
+        causes=("C6", "C13"),
     ),
     Scene(
         "a lock on the points, moved to the VM", "restore-point-lock",
         estate(full("sql1"), locks=[POINTS_LOCK]),
         replace(ADMITTED, redesign_locks=True),
+        causes=("C6", "C13"),
     ),
     Scene(
         "an agent that comes back after a restart", "agent-unresponsive",
         estate(vm(
             "dc1", "UserErrorGuestAgentStatusUnavailable", agent={"state": "not-ready", "back_after": "restart"}
         )),
+        causes=("C2",),
     ),
     Scene(
         "a VM that failed", "vm-provisioning",
@@ -161,17 +174,20 @@ SCENES: Final = (
             "files1", "UserErrorVmProvisioningStateFailed", hours=32,
             provisioning={"state": "Failed", "cured_by": "reapply"},
         )),
+        causes=("C8",),
     ),
     Scene(
         "extensions that are forbidden", "extension-operations",
         estate(vm(
             "edge1", "UserErrorGuestAgentStatusUnavailable", extension_operations=False
         )),
+        causes=("C23",),
     ),
-    Scene("no way to Storage", "storage-egress", estate(closed_in())),
+    Scene("no way to Storage", "storage-egress", estate(closed_in()), causes=("C1",)),
     Scene(
         "no way to Storage, locked", "storage-egress",
         estate(closed_in(), locks=[lock("network", "ReadOnly")]),
+        causes=("C1",),
     ),
     Scene(
         "an extension that failed, locked", "vmsnapshot-extension",
@@ -179,11 +195,13 @@ SCENES: Final = (
             vm("app1", "ExtensionOperationFailedForManagedDisks", snapshot={"state": "failed", "listed": True}),
             locks=[lock("shop")],
         ),
+        causes=("C5",),
     ),
     Scene(
         "too many points", "restore-point-limit",
         estate(vm("web2", LIMIT, hours=32, points={"count": 18, "every": 8, "newest": 32})),
         Choices(allow=DESTRUCTIVE),
+        causes=("C13",),
     ),
     Scene(
         "a disk that is too large", "disk-size",
@@ -192,6 +210,7 @@ SCENES: Final = (
             disks=[{"lun": 0, "size": 40960, "sku": "StandardSSD_LRS"}],
         )),
         Choices(allow=GUARDED, exclude_luns={("archive1", 0): "copied elsewhere"}),
+        causes=("C7",),
     ),
     Scene(
         "a disk that is too large, and smaller ones beside it", "disk-size",
@@ -207,6 +226,7 @@ SCENES: Final = (
         estate(copied()),
         Choices(allow=DESTRUCTIVE, detach_disks=frozenset({("archive1", 0)})),
         guest=True,
+        causes=("C7",),
     ),
     Scene(
         "a disk that VMs share", "disk-support",
@@ -215,27 +235,55 @@ SCENES: Final = (
             disks=[{"lun": 0, "size": 256, "max_shares": 2}],
         )),
         Choices(allow=GUARDED, exclude_luns={("cluster1", 0): "backed up by the cluster itself"}),
+        causes=("C12",),
     ),
     Scene(
         "a backup that hangs", "backup-in-progress",
         estate(vm(
             "hung1", "UserErrorBackupOperationInProgress", hours=32, backup={"running": {"hours": 14}}
         )),
+        causes=("C16",),
     ),
     Scene(
-        "shut down from inside", "vm-power-state", estate(shut_down()), Choices(allow=GUARDED, power="on")
+        "shut down from inside", "vm-power-state", estate(shut_down()), Choices(allow=GUARDED, power="on"),
+        causes=("C14",),
     ),
     Scene(
         "shut down from inside, for good", "vm-power-state",
         estate(shut_down()),
         Choices(allow=GUARDED, power="off"),
+        causes=("C14",),
     ),
     Scene(
         "protection that was stopped", "protection-state",
         estate(vm("hr1", LIMIT, backup={"state": "ProtectionStopped", "completed": 900, "failed": None})),
         Choices(allow=GUARDED, resume_protection=frozenset({"hr1"})),
+        causes=("C15",),
     ),
 )  # fmt: skip
+
+TOLD: Final = (
+    Scene(
+        "an agent on Linux that comes back after a reapply", "agent-unresponsive",
+        estate(vm(
+            "web1", "UserErrorGuestAgentStatusUnavailable", os="Linux",
+            agent={"state": "not-ready", "back_after": "reapply"},
+        )),
+        causes=("C3",),
+    ),
+    Scene(
+        "a lock on the points, told as an internal error", "restore-point-lock",
+        estate({**full("sql1"), "backup": internal()}, locks=[POINTS_LOCK]),
+        causes=("C6",),
+    ),
+    Scene(
+        "shut down from inside, told as a fault of the extension", "vm-power-state",
+        estate(vm("print1", "ExtensionOperationFailedForManagedDisks", hours=32, power="stopped")),
+        Choices(allow=GUARDED, power="off"),
+        causes=("C4b",),
+    ),
+)  # fmt: skip
+"""Scenes whose cures are those of others, and whose causes the origin document names for its messages."""
 
 
 def each(*chosen: Scene) -> pytest.MarkDecorator:

@@ -133,7 +133,7 @@ def test_an_agent_that_came_from_elsewhere_is_left_alone() -> None:
 def test_what_cannot_be_updated_stays_a_finding_with_the_scripts_own_reason(
     tmp_path: Path, inside_: Any, says: str
 ) -> None:
-    sick = Sick("agent-outdated", {**OUTDATED.vm, "guest": inside_})
+    sick = Sick("agent-outdated", "C3", {**OUTDATED.vm, "guest": inside_})
     with at(tmp_path, sick) as desk:
         done = document(fix(desk, sick, "--apply", "--yes"))
 

@@ -9,20 +9,31 @@ from pathlib import Path
 import pytest
 from coverage_page import (
     ADVICE,
+    ALONE,
+    ASKED,
     CARDS,
     CURED,
     CURED_INSIDE,
     DIAGNOSED,
     EXPLAINED,
+    FROM_INSIDE,
     NOTE,
+    Advice,
+    cured_inside,
     inside,
     named,
     page,
     planted,
+    staged,
+    told,
 )
+from scenes import SCENES, TOLD
+from test_diagnose_guest import PLANTED
+from test_guest_cures import CASES
 
 from azremedy.catalogue.origin import ORIGIN
 from azremedy.causes import causes, unfolded
+from azremedy.plan import FixClass
 from azremedy.playbook import load
 
 TESTS = Path(__file__).parent
@@ -66,11 +77,33 @@ def test_every_playbook_named_is_one() -> None:
         assert set(one.playbooks) <= set(load()), one.text
 
 
-@pytest.mark.parametrize("test", [EXPLAINED, DIAGNOSED, CURED, CURED_INSIDE])
+ROWS = [pytest.param(one, id=one.text[:40]) for one in (*ADVICE, NOTE)]
+NAMED = [EXPLAINED, DIAGNOSED, ALONE, CURED, FROM_INSIDE, CURED_INSIDE, ASKED]
+
+
+@pytest.mark.parametrize("test", [*NAMED, *(test for one in ADVICE for test in one.tests)])
 def test_every_test_named_is_there(test: str) -> None:
     file, *_, function = test.split("::")
 
     assert function in functions(file)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_has_tests_and_each_cure_in_it_one_that_ends_with_a_backup(row: Advice) -> None:
+    assert bool(row.playbooks) is not bool(row.tests)
+    for id_ in row.playbooks:
+        assert planted(id_) or inside(id_) or told(id_), f"nobody diagnoses {id_}"
+        if CARDS[id_].fix_class is not FixClass.MANUAL:
+            assert staged(id_) or cured_inside(id_), f"nobody cures {id_} up to a backup"
+
+
+def test_each_cause_that_the_document_lists_is_diagnosed_alone_somewhere() -> None:
+    """A cause of the origin's messages is planted, and is the cause: from outside in a scene, or from inside."""
+    listed = {one.cause for one in ADVICE if any(CARDS[id_].causes for id_ in one.playbooks)}
+    alone = {cause for one in (*SCENES, *TOLD) for cause in one.causes}
+    within = {one.values[1] for one in PLANTED} | {one.cause for one in CASES.values()}
+
+    assert listed - alone - within == set()
 
 
 def test_every_playbook_named_has_its_test_file_and_is_planted() -> None:

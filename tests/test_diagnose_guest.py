@@ -64,7 +64,7 @@ def asked(at: Desk) -> list[str]:
     return [line.split("/")[-2] for line in lines]
 
 
-PLANTED = [
+PLANTED: list[Any] = [
     pytest.param(sick(SILENT, wire_server=[80]), "C1w", "wire-server", id="a port of the wire server"),
     pytest.param(sick(SILENT, "Linux", wire_server=[]), "C1w", "wire-server", id="the wire server, on Linux"),
     pytest.param(sick(MANAGED, wire_server=[80]), "C1", "wire-server", id="an error that names the way out only"),

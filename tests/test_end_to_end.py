@@ -7,14 +7,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from commands import Desk, document
 from matrix import SERVICE, flat, key, locks, of, written
-from sandboxed import Lab
-from scenes import SCENES, Scene, each
+from sandboxed import CALM, Lab
+from scenes import SCENES, TOLD, Scene, each
 from staging import SPEED, Snapshot, Stage, staged
 
 from azremedy.arm import Json, Request
 from azremedy.plan import Done, Irreversible, Outcome
 from azremedy.playbook import Severity, load
+from azremedy.sandbox import embedded
 
 WELL = {Outcome.APPLIED, Outcome.NOT_NEEDED}
 
@@ -37,7 +39,21 @@ NO_CURE = frozenset({
 """Playbooks that tell a person what to do, and those that look inside VMs (`test_guest_cures.py`)."""
 
 
-@each(*(one for one in SCENES if one.lasting))
+CURED = [one for one in (*SCENES, *TOLD) if one.lasting]
+
+
+@each(*CURED)
+def test_a_cause_is_diagnosed_as_that_cause_and_no_other(scene: Scene, tmp_path: Path) -> None:
+    with embedded(tmp_path / "sandbox", estate=scene.estate, speed=CALM) as sandbox:
+        desk = Desk(sandbox, tmp_path)
+        for name in scene.vms:
+            made = document(desk("diagnose", "--vm", name, "-s", "demo", "-o", "json"))
+
+            assert [one["cause"] for one in made["causes"] if one["verdict"] == "cause"] == list(scene.causes)
+            assert scene.playbook in {one["playbook"] for one in made["findings"]}
+
+
+@each(*CURED)
 def test_a_cause_is_found_shown_cured_proved_and_taken_back(scene: Scene, tmp_path: Path) -> None:
     with staged(scene, tmp_path) as stage, closing(Lab(stage.sandbox, speed=SPEED)) as lab:
         assert found(stage) == set(scene.vms)

@@ -45,6 +45,7 @@ class Sick:
     """A VM with a cause inside, what finds it, what it is cured with, and how its backup fails until then."""
 
     playbook: str
+    cause: str
     vm: Mapping[str, Any]
     flags: tuple[str, ...] = ("--allow", "guarded")
     code: str | None = None
@@ -62,6 +63,7 @@ def failing(code: str) -> dict[str, Any]:
 
 PROVIDER = Sick(
     "provider-service",
+    "C5",
     machine(
         "sql1",
         guest={"services": {"IaasVmProvider": {"state": "stopped", "start": "disabled"}}},
@@ -71,6 +73,7 @@ PROVIDER = Sick(
 )
 LEFTOVER = Sick(
     "stale-goal-state",
+    "C3",
     machine(
         "web1",
         os="Linux",
@@ -81,6 +84,7 @@ LEFTOVER = Sick(
 )
 SQL = Sick(
     "sql-vss",
+    "C4a",
     machine(
         "sql1", guest={"services": {"MSSQLSERVER": {}}}, backup=failing("ExtensionSnapshotFailedNoNetwork")
     ),
@@ -89,6 +93,7 @@ SQL = Sick(
 )
 UNIT = Sick(
     "agent-service",
+    "C3",
     machine(
         "web1",
         os="Linux",
@@ -101,6 +106,7 @@ UNIT = Sick(
 )
 STOPPED = Sick(
     "agent-service",
+    "C2",
     machine(
         "sql1",
         guest={"services": {"RdAgent": {"state": "stopped", "start": "disabled"}}},
@@ -112,6 +118,7 @@ STOPPED = Sick(
 )
 OUTDATED = Sick(
     "agent-outdated",
+    "C3",
     machine(
         "web1", os="Linux", agent={"version": "2.2.40"}, backup=failing("GuestAgentSnapshotTaskStatusError")
     ),
@@ -120,6 +127,7 @@ OUTDATED = Sick(
 )
 HIDDEN = Sick(
     "vmsnapshot-extension",
+    "C5",
     machine("web1", os="Linux", snapshot="failed", backup=failing(BROKEN)),
     code=BROKEN,
     steps=2,
@@ -127,6 +135,7 @@ HIDDEN = Sick(
 )
 HIDDEN_ON_WINDOWS = Sick(
     "vmsnapshot-extension",
+    "C5",
     machine("sql1", snapshot="failed", backup=failing(BROKEN)),
     code=BROKEN,
     steps=2,
@@ -143,32 +152,32 @@ KEY = r"HKLM:\SOFTWARE\Microsoft\.NETFramework"
 INSTALLER = r"HKLM:\SYSTEM\CurrentControlSet\Services\Msiserver"
 
 
-def part(playbook: str, code: str, *, back: bool = True, **guest: Any) -> Sick:
+def part(playbook: str, cause: str, code: str, *, back: bool = True, **guest: Any) -> Sick:
     """Return a Windows VM in which a part that the snapshot needs does not work."""
-    return Sick(playbook, machine("sql1", guest=guest, backup=failing(code)), code=code, back=back)
+    return Sick(playbook, cause, machine("sql1", guest=guest, backup=failing(code)), code=code, back=back)
 
 
 PARTS = {
     "COM+ disabled": part(
-        "com-system-application", COM, services={"COMSysApp": {"state": "stopped", "start": "disabled"}}
+        "com-system-application", "C20a", COM, services={"COMSysApp": {"state": "stopped", "start": "disabled"}}
     ),
     "COM+ stopped": part(
-        "com-system-application", COM, services={"COMSysApp": {"state": "stopped", "start": "manual"}}
+        "com-system-application", "C20a", COM, services={"COMSysApp": {"state": "stopped", "start": "manual"}}
     ),
     "MSDTC disabled": part(
-        "transaction-coordinator", COORDINATOR,
+        "transaction-coordinator", "C20b", COORDINATOR,
         services={"MSDTC": {"state": "stopped", "start": "disabled", "account": NETWORK_SERVICE}},
     ),
-    "VSS disabled": part("vss-writers", VSS, services={"VSS": {"state": "stopped", "start": "disabled"}}),
+    "VSS disabled": part("vss-writers", "C20c", VSS, services={"VSS": {"state": "stopped", "start": "disabled"}}),
     "writers that failed": part(
-        "vss-writers", WRITER, back=False,
+        "vss-writers", "C20c", WRITER, back=False,
         services={"SQLWriter": {}, "CryptSvc": {}}, writers={"SqlServerWriter": 8, "System Writer": 5},
     ),
     "strong cryptography not set": part(
-        "strong-crypto", CRYPTO,
+        "strong-crypto", "C20f", CRYPTO,
         registry={rf"{KEY}\v4.0.30319": {"SchUseStrongCrypto": None}, rf"{KEY}\v2.0.50727": {"SchUseStrongCrypto": 0}},
     ),
-    "the installer disabled": part("windows-installer", RUNTIME, registry={INSTALLER: {"Start": 4}}),
+    "the installer disabled": part("windows-installer", "C20g", RUNTIME, registry={INSTALLER: {"Start": 4}}),
 }  # fmt: skip
 CASES: Mapping[str, Sick] = {
     **{
@@ -211,6 +220,12 @@ def found(desk: Desk, sick: Sick) -> list[str]:
     return [one["playbook"] for one in document(ended)["findings"] if one["playbook"] == sick.playbook]
 
 
+def caused(desk: Desk, sick: Sick) -> list[str]:
+    """What `diagnose` says is the cause, or are the causes."""
+    made = document(desk("diagnose", "-s", "demo", "--vm", name_of(sick), "--guest", "--now", "-o", "json"))
+    return [one["cause"] for one in made["causes"] if one["verdict"] == "cause"]
+
+
 def name_of(sick: Sick) -> str:
     return str(sick.vm["name"])
 
@@ -231,12 +246,13 @@ def lasting(told: Any) -> Any:
 @pytest.mark.slow
 @pytest.mark.parametrize("sick", CURABLE)
 class TestFromEndToEnd:
-    def test_found_shown_cured_proved_and_taken_back(self, tmp_path: Path, sick: Sick) -> None:
+    def test_found_diagnosed_shown_cured_proved_and_taken_back(self, tmp_path: Path, sick: Sick) -> None:
         with at(tmp_path, sick) as desk:
             lab = Lab(desk.sandbox, speed=SPEED)
             if sick.code:
                 assert lab.job(name=name_of(sick)).status == "Failed"
             assert found(desk, sick) == [sick.playbook]
+            assert caused(desk, sick) == [sick.cause]
             before = inside(lab, sick)
             desk.sandbox.clear()
             shown = fix(desk, sick)
@@ -285,7 +301,7 @@ def test_two_causes_in_one_vm_are_cured_one_after_the_other(tmp_path: Path) -> N
         "packages": {"walinuxagent": "2.2.14-1"},
         "services": {"walinuxagent": {"start": "disabled"}},
     }
-    both = Sick("", machine("web1", os="Linux", guest=inside_, backup=failing(S1)))
+    both = Sick("", "", machine("web1", os="Linux", guest=inside_, backup=failing(S1)))
     with at(tmp_path, both) as desk:
         lab = Lab(desk.sandbox, speed=SPEED)
         assert lab.job(name="web1").status == "Failed"

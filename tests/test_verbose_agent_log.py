@@ -145,7 +145,7 @@ class TestTheScript:
         assert (came.guest, came.restarts) == (before, False)
 
 
-WELL = Sick("agent-service", machine("web1", os="Linux"))
+WELL = Sick("agent-service", "C3", machine("web1", os="Linux"))
 
 
 def told(desk: Any, *flags: str, apply: bool = False) -> Any:
@@ -210,7 +210,7 @@ class TestRefused:
         assert says in ended.err
 
     def test_windows_has_no_such_setting(self, tmp_path: Path) -> None:
-        with at(tmp_path, Sick("", machine("sql1"))) as desk:
+        with at(tmp_path, Sick("", "", machine("sql1"))) as desk:
             ended = told(desk, FLAG, "sql1=on", apply=True)
 
             assert cures(desk) == []
@@ -237,7 +237,7 @@ class TestRefused:
     def test_what_is_left_as_it_is_is_told(
         self, tmp_path: Path, conf: str | None, flag: str, says: str
     ) -> None:
-        with at(tmp_path, Sick("", machine("web1", os="Linux", guest={"files": {CONF: conf}}))) as desk:
+        with at(tmp_path, Sick("", "", machine("web1", os="Linux", guest={"files": {CONF: conf}}))) as desk:
             ended = told(desk, FLAG, flag)
 
         assert (ended.code, document(ended)["groups"]) == (0, [])

@@ -26,6 +26,9 @@ POINT: Final = f"{COLLECTION}/restorepoints"
 ACTIVE: Final = {"Protected", "IRPending", "ProtectionError"}
 UNSTEADY: Final = {"starting", "stopping", "deallocating"}
 
+MISREPORTED: Final = frozenset({"UserErrorVmNotInDesirableState", "ExtensionOperationFailedForManagedDisks"})
+"""Failures of a VM that was shut down from inside: the service takes it for one that runs."""
+
 STALE: Final = 15 * 60
 """After how many seconds of silence the service takes an agent for dead."""
 
@@ -82,10 +85,10 @@ def unfit(arm: Arm, vm: str, model: Json) -> str | None:
     state, on = model["properties"]["provisioningState"], power(arm, vm)
     if state == "Failed":
         return "UserErrorVmProvisioningStateFailed"
-    misreported = on == "stopped" and last_failure(arm, vm) == "UserErrorVmNotInDesirableState"
-    if state != "Succeeded" or on in UNSTEADY or misreported:
+    misreported = on == "stopped" and last_failure(arm, vm) in MISREPORTED
+    if state != "Succeeded" or on in UNSTEADY:
         return "UserErrorVmNotInDesirableState"
-    return None
+    return last_failure(arm, vm) if misreported else None
 
 
 def too_large(arm: Arm, vm: str, model: Json, item: Json) -> str | None:
