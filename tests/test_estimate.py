@@ -39,6 +39,7 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
         pytest.param(generate(60, 1), id="60 VMs"),
         pytest.param(generate(450, 2), id="450 VMs"),
         pytest.param(fleet(8, 30, 3), id="8 x 30 VMs"),
+        pytest.param(fleet(12, 20, 2), id="12 x 20 VMs"),
     ],
 )
 def test_calls_are_those_of_the_scan_within_a_fifth(

@@ -122,19 +122,16 @@ def test_a_finding_says_how_old_its_data_may_be(run: Desk) -> None:
     assert "disks" in document(graph)["subscriptions"][0]["fromGraph"]
 
 
-@pytest.mark.parametrize("form", ["table", "markdown"])
+@pytest.mark.parametrize("form", ["table", "markdown", "html"])
 def test_people_are_told_too(run: Desk, tmp_path: Path, form: str) -> None:
-    report = tmp_path / "report.md"
-    ended = run("scan", "-s", "*", "--source", "graph", "--report", f"markdown={report}", COLUMNS="400")
-    plain = run("scan", "-s", "*", "--report", f"markdown={tmp_path / 'plain.md'}", COLUMNS="400")
-    text, other = (
-        (ended.out, plain.out)
-        if form == "table"
-        else (report.read_text(), (tmp_path / "plain.md").read_text())
-    )
+    def told(*flags: str) -> str:
+        file = tmp_path / f"report.{form}"
+        report = [] if form == "table" else ["--report", f"{form}={file}"]
+        ended = run("scan", "-s", "*", *flags, *report, COLUMNS="400")
+        return file.read_text("utf-8") if report else ended.out
 
-    assert "Azure Resource Graph told of disks," in text
-    assert "Resource Graph" not in other
+    assert "Azure Resource Graph told of disks," in told("--source", "graph")
+    assert "Resource Graph" not in told()
 
 
 def test_few_queries_stand_in_for_the_lists_of_many_subscriptions(tmp_path: Path) -> None:

@@ -101,7 +101,17 @@ def test_the_schema_is_a_schema_and_refuses_what_is_not_a_scan() -> None:
 
 
 def test_names_the_schemas_and_refuses_others() -> None:
-    assert names() == ["diagnosis", "doctor", "explanation", "logs", "plan", "run", "scan", "watch"]
+    assert names() == [
+        "diagnosis",
+        "doctor",
+        "estimate",
+        "explanation",
+        "logs",
+        "plan",
+        "run",
+        "scan",
+        "watch",
+    ]
     with pytest.raises(PackagingError, match="'scna'"):
         schema("scna")
 

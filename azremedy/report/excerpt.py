@@ -58,6 +58,12 @@ def from_graph(kinds: Iterable[str]) -> str:
     )
 
 
+def aged(document: Document) -> str:
+    """Return how old what stands in a document may be; empty where ARM told all of it."""
+    kinds = {kind for one in document["subscriptions"] for kind in one.get("fromGraph", ())}
+    return from_graph(kinds) if kinds else ""
+
+
 def shortened(text: str, longest: int) -> str:
     """Return a text of at most so many characters; what is left out is marked by `…`."""
     return text if len(text) <= longest else text[: longest - 1] + "…"

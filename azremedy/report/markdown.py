@@ -146,9 +146,9 @@ def left_out(number: int) -> str:
 
 def aged(document: Document) -> Iterator[str]:
     """Yield how old what stands here may be, where Azure Resource Graph told some of it."""
-    if kinds := {kind for one in document["subscriptions"] for kind in one.get("fromGraph", ())}:
+    if told := excerpt.aged(document):
         yield ""
-        yield prose(excerpt.from_graph(kinds))
+        yield prose(told)
 
 
 def suppressed(document: Document) -> Iterator[str]:

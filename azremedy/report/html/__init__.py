@@ -19,6 +19,7 @@ from jinja2 import Environment, StrictUndefined
 from jinja2.loaders import DictLoader
 from markupsafe import Markup
 
+from azremedy.report.excerpt import aged
 from azremedy.report.html import figures, gaps
 from azremedy.report.html.dryrun import planned
 from azremedy.report.html.findings import SEVERITIES, active, rows
@@ -53,6 +54,7 @@ def text(document: Mapping[str, Any]) -> str:
         unknown=gaps.unknown(document),
         unread=gaps.unread(document),
         undecided=gaps.undecided(document),
+        aged=aged(document),
         plan=plan,
         groups={group.id: group for group in planned(plan)} if plan else {},
         style=style,
