@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from azremedy.plan import Choices, FixClass
+from azremedy.waves import amounts
 
 GUARDED: Final = frozenset({FixClass.SAFE, FixClass.GUARDED})
 DESTRUCTIVE: Final = GUARDED | {FixClass.DESTRUCTIVE}
@@ -143,6 +144,11 @@ SCENES: Final = (
         estate(full("sql1"), full("sql2"), locks=[POINTS_LOCK]),
         replace(ADMITTED, bracket_size=1),
         causes=("C6", "C13"),
+    ),
+    Scene(
+        "a lock on the points of three VMs, in two waves", "restore-point-lock",
+        estate(full("sql1"), full("sql2"), full("sql3"), locks=[POINTS_LOCK]),
+        replace(ADMITTED, waves=amounts("1,100%")),
     ),
     Scene(
         "two locks on the points", "restore-point-lock",
