@@ -30,6 +30,7 @@ from azremedy.errors import AzremedyError
 from azremedy.report.schema import schema
 from azremedy.sandbox import Sandbox, embedded
 from azremedy.sandbox.description import Fault
+from azremedy.sandbox.generate import fleet
 from azremedy.watch.telling import Command, Lines, Webhook
 
 posix = pytest.mark.skipif(os.name == "nt", reason="signals are another matter on Windows")
@@ -166,6 +167,35 @@ def test_vms_of_which_nobody_knows_whether_they_are_protected_are_not_gone_eithe
     [again] = told(run(*ONCE).out)
     assert (again["new"], again["gone"]) == ([], [])
     assert first["summary"] == again["summary"]
+
+
+def test_a_subscription_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
+    with embedded(tmp_path / "sandbox", estate=fleet(3, 20, 1)) as sandbox:
+        run, every = Desk(sandbox, tmp_path), ("watch", "-s", "*", "--once", "-o", "jsonl")
+        [first] = told(run(*every).out)
+        lost, other = (one["id"] for one in first["subscriptions"][:2])
+        sandbox.faults = [Fault(match=f"GET /subscriptions/{lost}/", status=403, times=None)]
+        broken = next(one for one in sandbox.snapshot() if f"{other}/" in one and is_vm(one))
+        sandbox.change(broken, "properties.provisioningState", "Failed")
+        ended = run(*every, "--metrics", tmp_path / "m.prom")
+        [news] = told(ended.out)
+        families = text_string_to_metric_families((tmp_path / "m.prom").read_text())  # type: ignore[no-untyped-call]  # prometheus-client types all but this
+
+    assert ended.code == 3
+    assert news["gone"] == []
+    assert {one["scope"].split("/")[2] for one in news["unread"]} == {lost}
+    assert {one["vm"].lower() for one in news["new"]} == {broken}
+    noughts = {
+        sample.name
+        for family in families
+        for sample in family.samples
+        if sample.value == 0 and sample.labels.get("subscription") == lost
+    }
+    assert noughts == set()
+
+
+def is_vm(key: str) -> bool:
+    return "/virtualmachines/" in key and key.count("/") == 8
 
 
 def test_a_scan_that_comes_to_nothing_is_told_once_and_so_is_its_end(run: Desk, sandbox: Sandbox) -> None:

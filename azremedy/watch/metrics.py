@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -17,47 +17,48 @@ from azremedy.watch.news import Looked
 
 LABELS: Final = ("subscription", "subscription_name")
 
+NUMBERS: Final = {
+    "vms": "Virtual machines.",
+    "protected_vms": "Virtual machines with backups on.",
+    "not_evaluated": "Causes at virtual machines on which no verdict could be given.",
+    "unexplained_vms": "Virtual machines whose backup failed, and no finding says why.",
+}
+
 
 def text(looked: Looked, memory: Memory, seconds: float) -> bytes:
     """
     Return the metrics of a scan that took so many seconds.
 
-    Of a subscription that could not be read there are no numbers: none is not nought. Of one that was read in part, what was
-    known before and could not be looked at counts on. `memory` is what is known after it.
+    Of a subscription that could not be read there are no numbers, and of one that was read in part there is no nought: none
+    is not nought. What was known before and could not be looked at counts on. `memory` is what is known after the scan.
     """
     registry = CollectorRegistry()
     about_scan(registry, looked, memory, seconds)
-    findings = gauge(
-        registry, "azremedy_findings", "Findings that are known, suppressed ones left out.", "severity"
-    )
-    vms = gauge(registry, "azremedy_vms", "Virtual machines.")
-    protected = gauge(registry, "azremedy_protected_vms", "Virtual machines with backups on.")
-    unread = gauge(registry, "azremedy_unread", "Reads that failed.")
-    open_ = gauge(
-        registry, "azremedy_not_evaluated", "Causes at virtual machines on which no verdict could be given."
-    )
-    unexplained = gauge(
-        registry, "azremedy_unexplained_vms", "Virtual machines whose backup failed, and no finding says why."
-    )
-    due = gauge(registry, "azremedy_due_days", "Days until the first backup fails that does not fail yet.")
+    findings = gauge(registry, "findings", "Findings that are known, suppressed ones left out.", "severity")
+    due = gauge(registry, "due_days", "Days until the first backup fails that does not fail yet.")
+    unread = gauge(registry, "unread", "Reads that failed.")
+    others = {name: gauge(registry, name, said) for name, said in NUMBERS.items()}
     for scan in looked.scans:
         of = scan.subscription.id.subscription or "", scan.subscription.name
+        unread.labels(*of).set(len(scan.unread))
         unseen = Counter(
             one.severity for one in looked.compared.unseen if of[0] == ArmId(one.vm).subscription
         )
         for severity, number in scan.counts().items():
-            findings.labels(*of, str(severity)).set(number + unseen[severity])
-        for one, number in (
-            (vms, scan.vms),
-            (protected, scan.protected),
-            (unread, len(scan.unread)),
-            (open_, len(scan.not_evaluated)),
-            (unexplained, len(scan.unexplained)),
-        ):
-            one.labels(*of).set(number)
+            if (known := number + unseen[severity]) or not scan.unread:
+                findings.labels(*of, str(severity)).set(known)
+        for name, number in numbers(scan).items():
+            if number or not scan.unread:
+                others[name].labels(*of).set(number)
         if days := tuple(days_left(scan, looked.at)):
             due.labels(*of).set(min(days))
     return bytes(generate_latest(registry))  # type: ignore[no-untyped-call]  # prometheus-client types all but this
+
+
+def numbers(scan: Scan) -> Mapping[str, int]:
+    """Return what is counted of a scan, by the names of `NUMBERS`."""
+    counted = scan.vms, scan.protected, len(scan.not_evaluated), len(scan.unexplained)
+    return dict(zip(NUMBERS, counted, strict=True))
 
 
 def about_scan(registry: CollectorRegistry, looked: Looked, memory: Memory, seconds: float) -> None:
@@ -81,7 +82,7 @@ def about_scan(registry: CollectorRegistry, looked: Looked, memory: Memory, seco
 
 
 def gauge(registry: CollectorRegistry, name: str, said: str, *labels: str) -> Gauge:
-    return Gauge(name, said, (*LABELS, *labels), registry=registry)
+    return Gauge(f"azremedy_{name}", said, (*LABELS, *labels), registry=registry)
 
 
 def days_left(scan: Scan, now: datetime) -> Iterable[int]:
