@@ -137,6 +137,16 @@ def test_only_what_changed_is_told(run: Desk, sandbox: Sandbox) -> None:
     assert (short(new["new"]), new["gone"]) == (["web2 vm-provisioning"], [])
 
 
+def test_what_resource_graph_tells_first_is_watched_too(run: Desk, sandbox: Sandbox) -> None:
+    graph = (*ONCE, "--source", "graph")
+    [first] = told(run(*graph).out)
+    open_nsg(sandbox)
+    [news] = told(run(*graph).out)
+
+    assert len(first["new"]) == 15
+    assert (short(news["gone"]), news["new"]) == (["web1 storage-egress"], [])
+
+
 def test_what_cannot_be_read_is_told_as_unread_and_is_never_gone(run: Desk, sandbox: Sandbox) -> None:
     run(*ONCE)
     open_nsg(sandbox)

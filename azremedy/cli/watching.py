@@ -52,9 +52,10 @@ def watched(flags: Flags, own: Watch) -> Exit:
 
 
 def asked_of(flags: Flags) -> Asked:
-    """Return what is looked for, and where, by the names of flags."""
-    given = {one.name: getattr(flags, one.name) for one in fields(flags) if one.name not in ASIDE}
-    return {name: plain(value) for name, value in sorted(given.items()) if value}
+    """Return what is looked for, and where, by the names of flags, but for what is as it is without being said."""
+    asked = {one.name: getattr(flags, one.name) for one in fields(flags) if one.name not in ASIDE}
+    unsaid = {one.name: one.default for one in fields(flags)}
+    return {name: plain(value) for name, value in sorted(asked.items()) if value and value != unsaid[name]}
 
 
 def plain(value: Any) -> Any:
