@@ -366,6 +366,14 @@ class TestTheWebhook:
         assert {told_["id"] for _, told_ in hook.got} == {hook.got[0][1]["id"]}
         assert run(*ONCE, "--webhook", hook.url).out == ""
 
+    def test_that_was_not_told_weighs_less_than_what_could_not_be_read(
+        self, run: Desk, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults = [Fault(match="GET .*/networkSecurityGroups", status=403, times=None)]
+        with listening() as hook:
+            hook.answers = [(404, {})]
+            assert run(*ONCE, "--webhook", hook.url).code == 3
+
     def test_waits_as_it_is_asked_to(self) -> None:
         with listening() as hook:
             hook.answers = [(429, {"Retry-After": "1"}), (503, {})]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,18 @@ from typing import Any
 import pytest
 from building import vm_id
 from commands import Desk, command, document, environment, locks, variables, written
+from hypothesis import given, strategies
 from jsonschema import Draft202012Validator
 
+from azremedy.apply import Result
 from azremedy.arm import ArmId, Request
-from azremedy.plan import Bracket, Cure, FixClass, Irreversible, Node, Step
+from azremedy.cli.afterwards import gone_wrong
+from azremedy.plan import Bracket, Cure, Done, FixClass, Group, Irreversible, Node, Outcome, Step
 from azremedy.planning.waves import as_approved, numbered, units
 from azremedy.report.schema import schema
 from azremedy.sandbox import Sandbox, embedded
 from azremedy.sandbox.description import Fault
+from azremedy.verify import Verdict, Verified
 from azremedy.waves import Amount, amounts
 
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
@@ -153,6 +158,24 @@ def test_a_lock_that_is_put_back_can_be_lifted_for_one_vm_and_one_that_stays_off
     ]
 
 
+@given(
+    sizes=strategies.lists(strategies.integers(1, 7), min_size=1, max_size=12),
+    shares=strategies.sets(strategies.integers(1, 99), max_size=3),
+    first=strategies.integers(1, 9),
+)
+def test_everybody_comes_once_with_all_of_their_unit_and_the_canary_is_no_larger_than_it_has_to_be(
+    sizes: list[int], shares: set[int], first: int
+) -> None:
+    made = [tuple(vm_id(f"vm{unit}-{one}") for one in range(size)) for unit, size in enumerate(sizes)]
+    found = numbered(made, amounts(",".join([str(first), *(f"{one}%" for one in sorted(shares)), "100%"])))
+    canary = sum(wave == 1 for wave in found.values())
+
+    assert found.keys() == {vm for unit in made for vm in unit}
+    assert all(len({found[vm] for vm in unit}) == 1 for unit in made)
+    assert set(found.values()) == set(range(1, max(found.values()) + 1))
+    assert canary <= max(first, min(sizes))
+
+
 def test_who_was_approved_for_a_wave_stays_in_it_and_who_was_for_none_comes_last() -> None:
     found = as_approved(units([cure("a"), cure("b"), cure("new")]), {vm_id("a"): 3, vm_id("b"): 2})
 
@@ -219,6 +242,27 @@ def test_waves_are_carried_out_one_after_the_other_and_nothing_is_unlocked_betwe
     assert [one["wave"] for one in shown["steps"]] == [1, 1, 2, 2, 2, 3, 3, 3, 3]
 
 
+def test_vms_that_share_nothing_come_in_waves_too(tmp_path: Path) -> None:
+    down = [silent("dc1"), silent("dc2"), silent("dc3")]
+    with embedded(tmp_path / "sandbox", estate={**ESTATE, "vms": down}, speed=2000) as sandbox:
+        agents = (*FIX, "--playbook", "agent-unresponsive", "--settle", "1s", "--apply", "--yes", "--now")
+        ended = Desk(sandbox, tmp_path)(*agents, "--wave", "1,100%")
+        writes = [one.lower().partition("/virtualmachines/")[2].partition("/")[0] for one in written(sandbox)]
+
+    assert ended.code == 0, ended.err
+    assert [names(one) for one in document(ended)["waves"]] == [["dc1"], ["dc2", "dc3"]]
+    canary = writes.count("dc1")
+    assert set(writes[:canary]) == {"dc1"}
+    assert set(writes[canary:]) == {"dc2", "dc3"}
+
+
+def silent(name: str) -> dict[str, Any]:
+    """A VM whose agent comes back after a restart."""
+    failed = {"code": "UserErrorGuestAgentStatusUnavailable", "hours_ago": 8}
+    backup = {"vault": "vault", "policy": "daily", "completed": 32, "failed": failed}
+    return {"name": name, "group": "shop", "agent": "not-ready", "backup": backup}
+
+
 def test_a_canary_that_goes_wrong_keeps_the_next_wave_from_beginning(run: Desk, sandbox: Sandbox) -> None:
     before = locks(sandbox)
     sandbox.faults = [Fault(match="POST .*web1/backup", kind="status", status=400)]
@@ -241,6 +285,27 @@ def test_an_error_budget_admits_some_that_go_wrong(run: Desk, sandbox: Sandbox) 
 
     assert ended.code == 5
     assert [one["begun"] for one in document(ended)["waves"]] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "afterwards", "wrong"),
+    [
+        (Verdict.FIXED, (), False),
+        (Verdict.RELIEVED, (), False),
+        (Verdict.STILL_THERE, (), True),
+        (Verdict.UNDECIDABLE, (), True),
+        (Verdict.STILL_THERE, ("copy the data",), False),
+    ],
+)
+def test_a_cure_that_does_not_help_has_gone_wrong_though_all_its_writes_went_well(
+    verdict: Verdict, afterwards: tuple[str, ...], wrong: bool
+) -> None:
+    made = replace(cure("a"), afterwards=afterwards)
+    group = Group("g1", (made,), made.nodes, wave=1)
+    result = Result((Done("g1", step("restart", vm_id("a")), Outcome.APPLIED),))
+    verified = [Verified("a-playbook", vm_id("a"), "a", verdict)]
+
+    assert list(gone_wrong([group], result, verified)) == ["g1"] * wrong
 
 
 def test_a_proof_that_fails_keeps_the_next_wave_from_beginning(run: Desk, sandbox: Sandbox) -> None:

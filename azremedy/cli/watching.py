@@ -94,7 +94,7 @@ class Watching:
             if self.own.metrics:
                 save(self.own.metrics, metrics.text(shown, known, time.monotonic() - self.begun))
             if not self.told(looked, shown, hurry):
-                return Exit.USAGE
+                return max(code, Exit.USAGE)
             save(self.file, memories.dumped(self.asked, known), private=True)
             self.memory = known
         return code
