@@ -383,6 +383,11 @@ def test_a_plan_goes_on_with_the_next_wave_after_the_process_was_killed_between_
     assert f"run {killed['run']} ended with wave 1 of 3" in resumed.err
     assert locks(sandbox) == before
     sandbox.clear()
+    sandbox.faults = [Fault(match="POST .*web1/backup", status=400)]
+    unproved = run(*applying, "--prove")
+    assert (unproved.code, short(written(sandbox))) == (5, backups(1))
+    assert "No further wave began: wave 1 is not proved, the backup of web1 did not complete." in unproved.err
+    sandbox.clear()
     ended = run(*applying)
     ending = document(ended)
 

@@ -12,7 +12,7 @@ from azremedy.cli.output import note
 from azremedy.cli.progress import Show
 from azremedy.cli.proving import proved
 from azremedy.cli.writing import WRONG, Writing
-from azremedy.errors import AzremedyError, Exit
+from azremedy.errors import AzremedyError, Exit, WriteError
 from azremedy.plan import Done, Group
 from azremedy.planfile import Asked, Refused
 from azremedy.report.outcome import Proof
@@ -37,6 +37,8 @@ class Approved:
     refused: tuple[Refused, ...] = ()
     plan: str | None = None
     """The hash of the plan's file, where there is one."""
+    over: tuple[Group, ...] = ()
+    """Its groups that earlier runs carried out."""
 
 
 @dataclass(slots=True)
@@ -78,6 +80,31 @@ class After:
             note(f"azremedy: wave {wave} of {last(self.approved.groups)} is over, the next one begins")
         return self.against
 
+    def prove_earlier(self) -> None:
+        """
+        Prove the wave with which earlier runs of the plan ended, where that is asked for: the run may have ended before it was.
+
+        Raises `WriteError` where it is not proved; then nothing more is sent.
+        """
+        ended_with = last(self.approved.over)
+        vms = [
+            vm
+            for group in self.approved.over
+            if group.wave == ended_with
+            for cure in group.cures
+            for vm in cure.vms
+        ]
+        if not (self.prove and vms):
+            return
+        proving = proved(self.made, list(dict.fromkeys(vms)), self.settings)
+        self.done += proving.done
+        self.proofs += proving.proofs
+        if failed := next((one for one in proving.proofs if not one.proved), None):
+            raise WriteError(
+                f"No further wave began: wave {ended_with} is not proved, the backup of {failed.vm.name} did not complete.",
+                executed=False,
+            )
+
     def rest(self, result: Result) -> None:
         """Look again at what no wave was followed by a look at, and prove it unless the run was stopped before."""
         self.look([one for one in self.approved.groups if one.id not in self.looked], result)
@@ -110,7 +137,7 @@ class After:
 
 def last(groups: Iterable[Group]) -> int:
     """Return the number of the last wave."""
-    return max(group.wave or 0 for group in groups)
+    return max((group.wave or 0 for group in groups), default=0)
 
 
 def gone_wrong(groups: Sequence[Group], result: Result, verified: Iterable[Verified]) -> Iterator[str]:

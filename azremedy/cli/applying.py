@@ -63,10 +63,9 @@ def applied(flags: Flags) -> Exit:
         there(asked, choices, seen)
         if file is None:
             say_unfitting(seen, asked, choices)
-        groups, refused = (
-            planfile.approved(file, seen.plan.groups, over(file)) if file else (seen.plan.groups, ())
-        )
-        approved = Approved(asked, choices, seen, groups, refused, file.sha256 if file else None)
+        done = over(file) if file else ()
+        groups, refused = planfile.approved(file, seen.plan.groups, done) if file else (seen.plan.groups, ())
+        approved = Approved(asked, choices, seen, groups, refused, file.sha256 if file else None, done)
         return carried_out(flags, made, approved, show)
 
 
@@ -85,6 +84,7 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         confirm(flags, groups)
         check(made.writer, groups, settings.max_unlocked)
         refuse_old_proof(made.writer.now - created, groups)
+        after.prove_earlier()
         begun = made.begun(approved.plan or document["sha256"], settings)
         with Journal.new(begun, flags.journal) as journal:
             run = begun.id
