@@ -26,6 +26,7 @@ from building import estate, failed_item, failed_job, vm
 from clustered import Cluster, cluster, until
 from commands import Desk, Ended, azremedy, command, environment, variables
 
+from azremedy.cluster.client import Watch
 from azremedy.cluster.worker import Answer, Order, Seat
 from azremedy.errors import AzremedyError
 from azremedy.playbook import load, outside
@@ -110,6 +111,20 @@ def test_a_worker_that_joins_late_with_another_azremedy_reads_nothing() -> None:
         AzremedyError, match=r"The worker tcp://10\.0\.0\.4:1 runs azremedy .*, and this is 9\.9\."
     ):
         seat.session()
+
+
+def test_who_answered_a_moment_ago_is_waited_for_and_then_no_longer() -> None:
+    watch = Watch(lambda: 0, patience=0.4, deadline=None, look=0.05)
+    end = time.monotonic() + 0.6
+    while time.monotonic() < end:
+        assert watch.over() is None
+        watch.answered()
+    began = time.monotonic()
+    while (over := watch.over()) is None:
+        assert time.monotonic() < began + 5
+
+    assert over.code == "NoWorker"
+    assert time.monotonic() > began + 0.4
 
 
 # What is refused

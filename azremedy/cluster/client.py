@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeAlias
 
@@ -28,6 +29,8 @@ Joined: TypeAlias = Any
 
 PACKAGES = ("azremedy", "distributed")
 """What must be of one version on every machine: what travels is made of both."""
+
+SAME = "let all machines run the same image"
 
 LOST = "WorkersLost"
 """The code of a gap: every worker that read this was lost while it did."""
@@ -114,9 +117,7 @@ def refuse_others(client: Joined) -> None:
         for where, found in there.items():
             if found != own:
                 has = "is not installed" if isinstance(found, Exception) else f"is {found}"
-                raise AzremedyError(
-                    f"On {where} {package} {has}, and here it is {own}: let all machines run the same image."
-                )
+                raise AzremedyError(f"On {where} {package} {has}, and here it is {own}: {SAME}.")
 
 
 @contextmanager
@@ -148,7 +149,7 @@ def answers(
     Those whose workers were lost again and again are handed out once more at the end, each alone: with a worker that one
     of them ends, all go that it had, and most are not to blame.
     """
-    watch, doubtful = Watch(client, deadline), list[Subscription]()
+    watch, doubtful = Watch(partial(workers, client), patience(), deadline), list[Subscription]()
     for one, answer in handed_out(client, run, subscriptions, watch):
         if isinstance(answer, ReadError) and answer.code == LOST:
             doubtful.append(one)
@@ -175,7 +176,9 @@ def handed_out(
         while out:
             batch = done.next_batch(block=False)
             yield from ((out.pop(future), told(result)) for future, result in batch)
-            if not batch and (over := watch.over()):
+            if batch:
+                watch.answered()
+            elif over := watch.over():
                 yield from ((one, over) for one in out.values())
                 return
     finally:
@@ -196,6 +199,8 @@ def told(result: Any) -> Answer | Incomplete:
                 "see why in their logs, and whether they have memory enough.",
                 code=LOST,
             )
+        case (_, ModuleNotFoundError() as missing, _):
+            raise AzremedyError(f"On a worker that joined {missing.name} is not installed: {SAME}.")
         case (_, Exception() as error, _):
             raise error
         case CancelledError():
@@ -205,11 +210,22 @@ def told(result: Any) -> Answer | Incomplete:
 
 
 class Watch:
-    """What is looked at while no answer comes: the deadline, and whether anybody is left to answer."""
+    """
+    What is looked at while no answer comes: the deadline, and whether anybody is left to answer.
 
-    def __init__(self, client: Joined, deadline: float | None) -> None:
-        self._client, self._deadline = client, deadline
+    `workers` tells how many there are. Where there are none, others are waited for with `patience`; `deadline`,
+    `patience` and `look`, the time between two looks, are in seconds.
+    """
+
+    def __init__(
+        self, workers: Callable[[], int], patience: float, deadline: float | None, *, look: float = LOOK
+    ) -> None:
+        self._workers, self._patience, self._deadline, self._look = workers, patience, deadline, look
         self._began = self._looked = self._alive = time.monotonic()
+
+    def answered(self) -> None:
+        """Take in that somebody is there: an answer came."""
+        self._looked = self._alive = time.monotonic()
 
     def over(self) -> ReadError | None:
         """Wait a little; return why nothing more is waited for, if so."""
@@ -219,19 +235,22 @@ class Watch:
             return ReadError(
                 f"The deadline of {self._deadline:g} s left no time to read this.", code="DeadlineReached"
             )
-        if now > self._looked + LOOK:
-            self._looked = now
-            if self._workers():
-                self._alive = now
-            elif now > self._alive + patience():
-                return ReadError("No worker is left to read this.", code="NoWorker")
+        if now < self._looked + self._look:
+            return None
+        self._looked = now
+        if self._workers():
+            self._alive = now
+        elif now > self._alive + self._patience:
+            return ReadError("No worker is left to read this.", code="NoWorker")
         return None
 
-    def _workers(self) -> int:
-        try:
-            return len(self._client.nthreads())
-        except (OSError, TimeoutError, RuntimeError):
-            return 0
+
+def workers(client: Joined) -> int:
+    """Return how many workers there are; none where the scheduler does not answer."""
+    try:
+        return len(client.nthreads())
+    except (OSError, TimeoutError, RuntimeError):
+        return 0
 
 
 def first_line(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from distributed import WorkerPlugin, get_worker
 
 from azremedy import __version__, fleet, saved
 from azremedy.cluster import travel as travel  # noqa: PLC0414 - who loads this module can send and receive answers
-from azremedy.errors import AzremedyError
+from azremedy.errors import AzremedyError, Incomplete
 from azremedy.question import Question
 from azremedy.resources import Subscription
 from azremedy.scan import Scan
@@ -56,11 +56,12 @@ class Seat(WorkerPlugin):
         self.address = worker.address
         self._lock, self._stack, self._room = Lock(), ExitStack(), fleet.Room()
         self._session: Session | None = None
+        self._over = False
 
     async def teardown(self, worker: Any) -> None:  # noqa: ARG002 - Dask's signature
         """End the run here: whoever still reads is woken up, and nothing more is read."""
         self._room.close()
-        await asyncio.to_thread(self._stack.close)
+        await asyncio.to_thread(self._close)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"order": self.order}
@@ -75,9 +76,16 @@ class Seat(WorkerPlugin):
     def session(self) -> Session:
         """Return the session that all threads share; the first one signs in."""
         with self._lock:
+            if self._over:
+                raise Incomplete("The run was ended before this was read.")
             if self._session is None:
                 self._session = self._stack.enter_context(self._opened())
             return self._session
+
+    def _close(self) -> None:
+        with self._lock:
+            self._over = True
+            self._stack.close()
 
     def _opened(self) -> Any:
         order = self.order
@@ -96,8 +104,11 @@ def read(run: str, subscription: Subscription) -> Answer | AzremedyError:
     says where.
     """
     worker = get_worker()
-    seat = worker.plugins[run]
-    assert isinstance(seat, Seat)  # noqa: S101 - only a seat is registered under the name of a run
+    seat = worker.plugins.get(run)
+    if not isinstance(seat, Seat):
+        return AzremedyError(
+            f"The worker {worker.address} could not take a seat in this run: does it run the same image?"
+        )
     try:
         seat.session()
     except AzremedyError as error:
