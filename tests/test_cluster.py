@@ -260,6 +260,23 @@ def test_lines_come_as_subscriptions_are_done(run: Desk, afar: tuple[str, str]) 
 
 
 @slow
+def test_two_scans_share_a_cluster_and_keep_out_of_each_others_way(
+    run: Desk, place: tuple[Sandbox, Cluster], afar: tuple[str, str]
+) -> None:
+    deep = run("scan", "-s", "*", "-o", "json", "--deep").out
+    alone = run("scan", "-s", "*", "-o", "json").out
+    run.sandbox.faults = [Fault("/locks", kind="slow", seconds=0.3, times=None)]
+    inner: list[Ended] = []
+    outer = meanwhile(
+        run, place[1], lambda: inner.append(run("scan", "-s", "*", "-o", "json", "--deep", *afar))
+    )
+
+    assert [outer.code, inner[0].code] == [0, 0], outer.err
+    assert settled(outer.out) == settled(alone)
+    assert settled(inner[0].out) == settled(deep) != settled(alone)
+
+
+@slow
 def test_a_subscription_that_cannot_be_read_costs_only_itself(run: Desk, afar: tuple[str, str]) -> None:
     lost = fleet(SUBSCRIPTIONS, SIZE, 1)[3]["subscription"]["id"]
     run.sandbox.faults = [Fault(f"{lost}/", status=403, code="AuthorizationFailed", times=None)]
