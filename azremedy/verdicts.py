@@ -164,12 +164,8 @@ def first(said: Said) -> str:
     if protected and off(protected):
         return " once it runs: start it first"
     view = estate.view.get(said.subject.vm)
-    silence = agent.silence(view, estate.read_at) if view else None
-    return (
-        f" once its agent is ready, as {silence}: the cure of agent-unresponsive comes first"
-        if silence
-        else ""
-    )
+    silent = view is not None and agent.silence(view, estate.read_at) is not None
+    return " once its agent is ready: the cure of agent-unresponsive comes first" if silent else ""
 
 
 def off(one: Protected) -> bool:

@@ -355,11 +355,13 @@ class TestPuttingOff:
         with bench(tmp_path, speed=60) as lab:
             lab.sandbox.instead = recovers_after(2)
             began = lab.sandbox.now
-            done = lab.do(rung("restart"), settings=replace(EASY, settle=timedelta(seconds=30)))
+            done = lab.do(rung("restart"), settings=replace(EASY, settle=timedelta(minutes=1)))
 
-            assert lab.sandbox.now - began >= timedelta(seconds=30)
+            assert lab.sandbox.now - began >= timedelta(minutes=1)
         assert outcomes(done) == [S]
         assert lab.writes() == []
+        [word] = lab.told
+        assert "looked at once more in 1 min (--settle), and only then sent" in word
 
 
 VAULT_POLICY = f"{item('app1').text.partition('/backupFabrics')[0]}/backupPolicies/daily".replace(

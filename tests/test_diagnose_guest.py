@@ -204,9 +204,11 @@ class TestWhatComesBeforeAsking:
 
             assert asked(at) == []
         [tells] = [one for one in of(made, "unknown")["C1w"]["tells"] if "wire-server" in one]
-        assert f"inside the VM once its agent is ready, as {because}" in tells
-        assert tells.endswith(": the cure of agent-unresponsive comes first (wire-server)")
-        assert "agent-unresponsive" in [one["playbook"] for one in made["findings"]]
+        assert tells.endswith(
+            "inside the VM once its agent is ready: the cure of agent-unresponsive comes first (wire-server)"
+        )
+        said = {one["playbook"]: one["message"] for one in made["findings"]}
+        assert because in said["agent-unresponsive"]
 
     def test_the_vm_is_to_run_first(self, tmp_path: Path) -> None:
         with desk(tmp_path, {**sick(SILENT), "power": "stopped"}) as at:

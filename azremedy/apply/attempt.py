@@ -31,6 +31,8 @@ UNLOCKING: Final = timedelta(minutes=10)
 BUSY_FOR: Final = timedelta(minutes=5)
 ADOPTING: Final = timedelta(minutes=2)
 """How long a backup of unknown fate is looked for."""
+WORTH_A_WORD: Final = timedelta(minutes=1)
+"""From which length on somebody is told of a wait between two looks."""
 TURNS: Final = 3
 """How often a write goes out whose etag was outdated, or whose deletion timed out behind ARM's yes (T25)."""
 
@@ -118,7 +120,11 @@ def _unsettled(means: Means, step: Step) -> str | None:
         return None
     if why := expect.unmet(means.writer, step.before):
         return why
-    means.patience(means.settings.settle).sleep(means.settings.settle.total_seconds())
+    settle = means.settings.settle
+    if settle >= WORTH_A_WORD:
+        minutes = settle.total_seconds() / 60
+        means.tell(f"{step.summary}: looked at once more in {minutes:g} min (--settle), and only then sent")
+    means.patience(settle).sleep(settle.total_seconds())
     return None
 
 
