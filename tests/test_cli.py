@@ -87,7 +87,7 @@ def test_without_a_command_help_is_an_error() -> None:
         (["schema"], "Missing argument 'NAME' (see 'azremedy schema --help')"),
         (
             ["schema", "scna"],
-            "There is no schema 'scna'. Did you mean 'scan'? There are: diagnosis, doctor, explanation, logs, plan, run, scan, watch.",
+            "There is no schema 'scna'. Did you mean 'scan'? There are: diagnosis, doctor, estimate, explanation, logs, plan, run, scan, watch.",
         ),
         (["scan", "--estate", "nowhere.json"], "Cannot read nowhere.json: No such file or directory."),
     ],

@@ -277,17 +277,32 @@ def test_a_row_that_makes_no_sense_is_asked_of_arm(run: Desk, sandbox: Sandbox, 
 
 def test_what_the_identity_may_not_read_is_a_gap_though_resource_graph_says_nothing(tmp_path: Path) -> None:
     """Without the right to collections no row of one comes: ARM is asked, and refuses aloud."""
-    actions = json.loads((Path(__file__).parents[1] / "examples" / "roles" / "scan.json").read_text())[
-        "Actions"
-    ]
-    actions = [one for one in actions if "restorePointCollections" not in one]
-    who = {"name": "few", "client_id": WHO, "secret": "s", "actions": actions}
-    with embedded(tmp_path / "sandbox", estate=described(identities=[who])) as sandbox:
-        arm, graph = both(Desk(sandbox, tmp_path), AZURE_CLIENT_ID=WHO, AZURE_CLIENT_SECRET="s")
+    arm, graph = both_as(tmp_path, scanning("restorePointCollections"))
 
     assert graph.code == 3
     assert "restore point collections" in {gap["what"] for gap in document(graph)["unread"]}
     assert said(graph) == said(arm)
+
+
+@pytest.mark.parametrize("lacking", ["permissions", "virtualMachines/read", "backupPolicies", "nothing"])
+def test_what_cannot_be_told_of_rights_is_asked_of_arm(tmp_path: Path, lacking: str) -> None:
+    arm, graph = both_as(tmp_path, scanning(lacking))
+
+    assert said(graph) == said(arm)
+
+
+def both_as(folder: Path, actions: list[str]) -> tuple[Ended, Ended]:
+    """Scan from both sources as somebody with a role of these actions."""
+    who = {"name": "few", "client_id": WHO, "secret": "s", "actions": actions}
+    with embedded(folder / "sandbox", estate=described(identities=[who])) as sandbox:
+        signed_in = {"AZURE_CLIENT_ID": WHO, "AZURE_CLIENT_SECRET": "s"}
+        return both(Desk(sandbox, folder), **signed_in)
+
+
+def scanning(without: str) -> list[str]:
+    """Return the actions of the role for scans, but for those that hold this."""
+    role = json.loads((Path(__file__).parents[1] / "examples" / "roles" / "scan.json").read_text("utf-8"))
+    return [one for one in role["Actions"] if without not in one]
 
 
 def test_a_vault_that_is_closed_to_the_identity_is_a_gap_as_from_arm(tmp_path: Path) -> None:

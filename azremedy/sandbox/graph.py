@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from azremedy.arm import Json
     from azremedy.sandbox.answers import Arm, Call
+    from azremedy.sandbox.kql import Query
 
 PATH: Final = "/providers/microsoft.resourcegraph/resources"
 VM: Final = "microsoft.compute/virtualmachines"
@@ -54,7 +56,8 @@ KEPT: Final = 14 * 86400
 """Seconds for which jobs stay."""
 PER_WINDOW: Final = 15
 WINDOW: Final = 5.0
-"""How many queries a user may send in how many seconds."""
+PENDING: Final = 64
+"""How many queries a user may send in how many seconds, and of how many further pages may be asked for."""
 
 STATES: Final = {"Protected": "ProtectionConfigured", "IRPending": "ConfiguringProtection"}
 """Protection states in Resource Graph's words; it knows others by the same name."""
@@ -69,10 +72,25 @@ UNTOLD: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Quota:
-    """What is left to each user of the queries of a window."""
+class Queries:
+    """What is left to each user of the queries of a window, and the rows of which further pages may be asked for."""
 
     _windows: dict[str, tuple[float, int]] = field(default_factory=dict)
+    _kept: dict[str, list[Json]] = field(default_factory=dict)
+
+    def keep(self, rows: list[Json]) -> str:
+        """Keep the rows of a query for its further pages, and return their name."""
+        while len(self._kept) >= PENDING:
+            del self._kept[next(iter(self._kept))]
+        self._kept[name := uuid.uuid4().hex] = rows
+        return name
+
+    def kept(self, name: str) -> list[Json]:
+        if name not in self._kept:
+            raise kql.refused(
+                400, {"code": "InvalidSkipToken", "message": "The skip token is not valid any more."}
+            )
+        return self._kept[name]
 
     def take(self, user: str) -> Mapping[str, str]:
         """Take one query and return the headers that tell what is left. Raises `ArmError` where nothing is."""
@@ -95,11 +113,11 @@ class Quota:
         return told
 
 
-def answer(arm: Arm, call: Call, quota: Quota) -> Answer:
+def answer(arm: Arm, call: Call, queries: Queries) -> Answer:
     """Answer a query."""
     if call.method != "POST":
         raise ArmError(405, "MethodNotAllowed", f"This address does not support '{call.method}'.")
-    told = quota.take(call.principal.client_id if call.principal else "")
+    told = queries.take(call.principal.client_id if call.principal else "")
     body = call.json
     asked, options = body.get("query"), body.get("options") or {}
     if not isinstance(asked, str) or not isinstance(options, dict):
@@ -108,11 +126,13 @@ def answer(arm: Arm, call: Call, quota: Quota) -> Answer:
         raise kql.refused(
             400, {"code": "InvalidRequest", "message": "Only resultFormat objectArray is known."}
         )
-    query = kql.parse(asked)
-    rows = query.of(every(arm, call, query.table, chosen(arm, body)))
-    start, size = first(options), arm.page_size or top(options)
-    shown, more = rows[start : start + size], len(rows) > start + size
-    token = {"$skipToken": base64.b64encode(str(start + size).encode()).decode()} if more else {}
+    query, size = kql.parse(asked), arm.page_size or top(options)
+    name, start = place(options)
+    rows = queries.kept(name) if name else query.of(every(arm, call, query, chosen(arm, body)))
+    shown = rows[start : start + size]
+    token = {}
+    if len(rows) > start + size:
+        token["$skipToken"] = token_of(name or queries.keep(rows), start + size)
     return ok(
         {
             "totalRecords": len(rows),
@@ -133,10 +153,18 @@ def top(options: Json) -> int:
     return given
 
 
-def first(options: Json) -> int:
+def token_of(name: str, start: int) -> str:
+    return base64.b64encode(f"{name} {start}".encode()).decode()
+
+
+def place(options: Json) -> tuple[str, int]:
+    """Return the name of the rows that a skip token continues, and where; no name without a token."""
     token = options.get("$skipToken")
+    if not token:
+        return "", 0
     try:
-        return int(base64.b64decode(token, validate=True)) if token else 0
+        name, start = base64.b64decode(token, validate=True).decode().split(" ")
+        return name, int(start)
     except (binascii.Error, ValueError, TypeError) as error:
         raise kql.refused(
             400, {"code": "InvalidSkipToken", "message": "The skip token is not valid."}
@@ -156,9 +184,11 @@ def chosen(arm: Arm, body: Json) -> list[str]:
     return found
 
 
-def every(arm: Arm, call: Call, table: str, subscriptions: list[str]) -> Iterator[dict[str, Json]]:
-    """Yield the rows of a table that the caller may see."""
-    for type_ in HELD[table]:
+def every(arm: Arm, call: Call, query: Query, subscriptions: list[str]) -> Iterator[dict[str, Json]]:
+    """Yield the rows of a query's table that the caller may see and that have a type it asks for."""
+    for type_ in HELD[query.table]:
+        if query.types is not None and SCOPES.get(type_, type_) not in query.types:
+            continue
         for subscription in subscriptions:
             keys = (
                 [subscription] if type_ == "subscriptions" else arm.store.keys(type_, subscription)

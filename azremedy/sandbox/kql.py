@@ -50,6 +50,8 @@ class Query:
 
     table: str
     steps: tuple[Callable[[list[Row]], list[Row]], ...]
+    types: frozenset[str] | None = None
+    """The types, in lower case, that rows must have to stay; None where any may."""
 
     def of(self, rows: Iterable[Row]) -> list[Row]:
         """Return what the query makes of the rows of its table."""
@@ -72,6 +74,7 @@ class Parser:
         self._words = list(self._read())
         self._next = 0
         self._columns = set(COLUMNS)
+        self._types: frozenset[str] | None = None
 
     def _read(self) -> Iterable[Word]:
         at, end = 0, len(self._text.rstrip())
@@ -92,7 +95,7 @@ class Parser:
         while self._next < len(self._words):
             self._sign("|")
             steps.append(self._step())
-        return Query(table.text.lower(), tuple(steps))
+        return Query(table.text.lower(), tuple(steps), self._types)
 
     def _step(self) -> Callable[[list[Row]], list[Row]]:
         word = self._take("name")
@@ -124,6 +127,9 @@ class Parser:
             wanted = self._list()
         else:
             raise self._refusal("ParserFailure", sign.text, sign.at)
+        if list(path) == ["type"] and self._columns == set(COLUMNS):
+            types = frozenset(one.lower() for one in wanted)
+            self._types = types if self._types is None else self._types & types
         if sign.text.endswith("~"):
             folded = {one.casefold() for one in wanted}
             return lambda row: str(value(row, path)).casefold() in folded if held(row, path) else False

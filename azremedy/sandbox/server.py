@@ -89,7 +89,7 @@ class Sandbox:
         self._faults = faults.Faults(msgspec.convert(store.about.get("faults", []), list[Fault]))
         self._arm = Arm(store, page_size, msgspec.convert(store.about.get("lock_lag", {}), LockLag))
         self._buckets = Buckets(throttle)
-        self._queries = graph.Quota()
+        self._queries = graph.Queries()
         self._port = port
         self._tls = tls.context(folder)
         self._started = threading.Event()
