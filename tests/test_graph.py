@@ -13,7 +13,9 @@ from commands import Desk, Ended, azremedy, document, written
 from sandboxed import estate, vm
 
 from azremedy.arm import ArmId
-from azremedy.collect.kql import ITEM, POLICY
+from azremedy.azure import ClientSecret, find_cloud, open_reader, subscriptions
+from azremedy.collect import Graph
+from azremedy.collect.kql import BACKUPS, ITEM, POLICY
 from azremedy.collect.rows import Rows
 from azremedy.resources import Read
 from azremedy.sandbox import Sandbox, embedded
@@ -497,3 +499,29 @@ def test_an_item_whose_policy_no_row_shows_is_asked_of_its_vault() -> None:
 
     assert troubled(item, policy) == set()
     assert troubled(item) == {ArmId(vault)}
+
+
+def sizes(sandbox: Sandbox) -> list[int]:
+    """Return about how many subscriptions each query for backups was, in order."""
+    asked = [one.body for one in sandbox.requests if one.path.lower().startswith(PATH)]
+    return [len(body["subscriptions"]) for body in asked if body["query"] == BACKUPS]
+
+
+@pytest.mark.parametrize("census", [True, False], ids=["counted first", "where counting fails"])
+def test_subscriptions_are_asked_about_together_as_far_as_they_fit(tmp_path: Path, census: bool) -> None:
+    """Five of three VMs each and room for seven: two, two and one, each part when its first is wanted."""
+    with embedded(tmp_path / "sandbox", estate=fleet(5, 3, 1)) as sandbox:
+        cloud = find_cloud(sandbox.url, ca=sandbox.ca, environ={})
+        secret = ClientSecret(sandbox.tenant, sandbox.client_id, sandbox.client_secret)
+        with open_reader(cloud, secret=secret, ca=sandbox.ca, environ={}) as reader:
+            found = subscriptions.find(reader, ["*"])
+            if not census:
+                sandbox.faults = [Fault(f"POST {PATH}", status=403, code="AccessDenied", times=1)]
+            graph = Graph(reader, found, room=7)
+            told = []
+            for one in found:
+                assert graph.of(one).lists[Read.VMS]
+                told.append(sizes(sandbox))
+
+    parts = [[2], [2], [2, 2], [2, 2], [2, 2, 1]] if census else [[1] * nth for nth in range(1, 6)]
+    assert told == parts

@@ -38,11 +38,14 @@ ANSWERED_BY = {
 
 
 class Graph:
-    """What Resource Graph holds of some subscriptions, for as many threads as want it."""
+    """What Resource Graph holds of some subscriptions, for as many threads as want it; `room` is in VMs."""
 
-    def __init__(self, reader: PostingReader, subscriptions: Sequence[Subscription]) -> None:
+    def __init__(
+        self, reader: PostingReader, subscriptions: Sequence[Subscription], room: int = ROOM
+    ) -> None:
         self._reader = reader
         self._subscriptions = subscriptions
+        self._room = room
         self._lock = Lock()
         self._batches: dict[str, Batch] = {}
         self._queries = 0
@@ -64,7 +67,7 @@ class Graph:
         vms = self._census(guids) if len(guids) > 1 else Counter[str]()
         part, room = list[str](), 0
         for guid in guids:
-            if part and (len(part) == AT_ONCE or room + vms[guid] > ROOM):
+            if part and (len(part) == AT_ONCE or room + vms[guid] > self._room):
                 yield Batch(self._reader, part)
                 part, room = [], 0
             part.append(guid)
@@ -83,7 +86,7 @@ class Graph:
             for at in range(0, len(guids), AT_ONCE):
                 self._queries += ask(self._reader, kql.VMS, guids[at : at + AT_ONCE], count)
         except ReadError:
-            return Counter(dict.fromkeys(guids, ROOM))
+            return Counter(dict.fromkeys(guids, self._room))
         return found
 
 
