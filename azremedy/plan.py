@@ -286,8 +286,8 @@ class Choices:
     """Names or ids, lower-cased, of VMs whose protection is resumed."""
     vss_copy: frozenset[str] = frozenset()
     """Names or ids, lower-cased, of VMs whose key `USEVSSCOPYBACKUP` is set to TRUE."""
-    verbose_agent_log: Mapping[str, bool] = field(default_factory=dict)
-    """Whether a Linux agent logs more, by the name or id, lower-cased, of its VM."""
+    verbose_agent_log: frozenset[tuple[str, bool]] = frozenset()
+    """Names or ids, lower-cased, of VMs with Linux, and whether the agent of each is to log more."""
     waves: tuple[Amount, ...] = ()
     """How many VMs each wave reaches, those before it included; without any, all groups are carried out at once."""
 

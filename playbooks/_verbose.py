@@ -20,9 +20,7 @@ ID = "agent-service"
 def requested(estate: Estate, choices: Choices) -> Iterator[Cure | ByHand]:
     """Yield what is done at the VMs that are named, where the agent does not log so already and azremedy can put it back."""
     for _, vm, guest in of_linux(estate):
-        asked = [
-            on for name, on in choices.verbose_agent_log.items() if name in {vm.id.key, vm.id.name.lower()}
-        ]
+        asked = [on for name, on in choices.verbose_agent_log if name in {vm.id.key, vm.id.name.lower()}]
         now = guest.configured(KEY)
         on = (now or "n").lower() == "y"
         if not asked or asked[0] == on or now not in VERBOSITIES or guest.config is None:

@@ -239,7 +239,7 @@ EVERYTHING: dict[str, Any] = {
     "detach_disks": frozenset({("big1", 2)}),
     "resume_protection": frozenset({"stopped1"}),
     "vss_copy": frozenset({"server1"}),
-    "verbose_agent_log": {"penguin1": True},
+    "verbose_agent_log": frozenset({("penguin1", True)}),
 }
 WORLDS = [
     pytest.param(read, replace(choices, **named), id=f"{which}, {how}")

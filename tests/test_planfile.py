@@ -57,7 +57,7 @@ CHOICES = Choices(
     power="off",
     resume_protection=frozenset({"sql2"}),
     vss_copy=frozenset({"sql3"}),
-    verbose_agent_log={"web1": True, "/subscriptions/x/web2": False},
+    verbose_agent_log=frozenset({("web1", True), ("/subscriptions/x/web2", False)}),
 )
 ASKED = Asked(("restore-point-lock",), ("sql1",), ("prod",), Severity.SUSPECTED, timedelta(days=3), deep=True)
 

@@ -31,7 +31,7 @@ def planned(told: Any, choices: Choices) -> Any:
 
 
 def named(**vms: bool) -> Choices:
-    return Choices(allow=GUARDED.allow, verbose_agent_log=vms)
+    return Choices(allow=GUARDED.allow, verbose_agent_log=frozenset(vms.items()))
 
 
 def holding(value: str | None) -> Any:
@@ -85,7 +85,7 @@ class TestPlans:
         assert planned(holding("n"), Choices(allow=GUARDED.allow)).groups == ()
 
     def test_it_is_guarded(self) -> None:
-        made = planned(holding("n"), Choices(verbose_agent_log={"sql1": True}))
+        made = planned(holding("n"), Choices(verbose_agent_log=frozenset({("sql1", True)})))
 
         assert made.groups == ()
         assert [(one.reason, one.finding) for one in made.by_hand] == [
@@ -188,6 +188,15 @@ def test_a_plan_that_was_saved_says_whom_it_was_asked_for_and_does_it(tmp_path: 
         done = desk("fix", "--apply", "--plan", file, "--yes", "--now", "-o", "json")
 
         assert [one["outcome"] for one in document(done)["steps"]] == ["applied"], done.err
+
+
+def test_nothing_names_the_vm_where_names_are_masked(tmp_path: Path) -> None:
+    with at(tmp_path, Sick("", machine("payroll7", os="Linux"))) as desk:
+        ended = told(desk, FLAG, "payroll7=on", "--mask")
+
+    [asked] = document(ended)["choices"]["verboseAgentLog"]
+    assert (ended.code, len(document(ended)["groups"]), asked["on"]) == (0, 1, True)
+    assert "payroll7" not in ended.out + ended.err
 
 
 class TestRefused:

@@ -280,7 +280,7 @@ def there(asked: Asked, choices: Choices, seen: Look) -> None:
     vms = Seen()
     vms.add(seen.estate)
     vms.check(asked.vms, asked.groups)
-    vms.check((*choices.vms, *choices.verbose_agent_log), ())
+    vms.check((*choices.vms, *(vm for vm, _ in sorted(choices.verbose_agent_log))), ())
     refuse_windows(choices, seen.estate)
 
 

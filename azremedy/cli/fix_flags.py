@@ -118,7 +118,7 @@ class Flags:
             resume_protection=frozenset(name.lower().rstrip("/") for name in self.resume_protection),
             vss_copy=frozenset(name.lower().rstrip("/") for name in self.vss_copy),
             waves=self.wave or (),
-            verbose_agent_log=dict(self.verbose_agent_log),
+            verbose_agent_log=frozenset(self.verbose_agent_log),
         )
 
 

@@ -38,7 +38,7 @@ def refuse_contrary(named: Sequence[tuple[str, bool]]) -> None:
 
 def refuse_windows(choices: Choices, estate: Estate) -> None:
     """Raise `AzremedyError` for a VM with Windows, whose agent has no such setting that is documented."""
-    for name in choices.verbose_agent_log:
+    for name, _ in sorted(choices.verbose_agent_log):
         if any(one.windows for one in estate.vms if names(name, one.id)):
             raise AzremedyError(
                 f"{FLAG} is for Linux: no document names a setting by which the agent of Windows logs more, and {name} "
@@ -50,7 +50,7 @@ def unchanged(choices: Choices, estate: Estate) -> Iterator[str]:
     """Yield a sentence for each VM that is named, and whose agent is left as it is."""
     from azremedy.guest import VERBOSITIES  # noqa: PLC0415 - the scripts are loaded where VMs are asked
 
-    for name, on in choices.verbose_agent_log.items():
+    for name, on in sorted(choices.verbose_agent_log):
         told = next((one.linux for one in estate.guests if one.linux and names(name, one.vm)), None)
         if told is None:
             yield f"{FLAG} {name}: the VM did not tell what its agent logs, so nothing is done for it"

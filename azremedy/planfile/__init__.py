@@ -305,7 +305,7 @@ def choices_data(choices: Choices) -> dict[str, Any]:
         "resumeProtection": sorted(choices.resume_protection),
         "vssCopy": sorted(choices.vss_copy),
         "waves": list(map(str, choices.waves)),
-        "verboseAgentLog": [{"vm": vm, "on": on} for vm, on in sorted(choices.verbose_agent_log.items())],
+        "verboseAgentLog": [{"vm": vm, "on": on} for vm, on in sorted(choices.verbose_agent_log)],
     }
 
 
@@ -325,7 +325,9 @@ def choices_of(data: Mapping[str, Any]) -> Choices:
         resume_protection=frozenset(texts(data["resumeProtection"])),
         vss_copy=frozenset(texts(data.get("vssCopy", ()))),
         waves=tuple(map(amount, texts(data.get("waves", ())))),
-        verbose_agent_log={str(one["vm"]): one["on"] is True for one in data.get("verboseAgentLog", ())},
+        verbose_agent_log=frozenset(
+            (str(one["vm"]), one["on"] is True) for one in data.get("verboseAgentLog", ())
+        ),
     )
 
 
