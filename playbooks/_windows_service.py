@@ -14,6 +14,7 @@ from ._inside import run
 
 MODES = {"auto": "Automatic", "manual": "Manual", "disabled": "Disabled"}
 """What `Set-Service` calls a start mode, by what Windows does, in lower case."""
+HOW = {"Automatic": "by itself", "Manual": "on demand"}
 RUNNING = "running"
 
 
@@ -51,7 +52,7 @@ def started(vm: ArmId, down: Down, mode: str) -> tuple[Step, ...] | str:
     step = run(
         vm,
         serving(down.service, mode),
-        f"start the service {down.service} of {vm.name}, and let it start {mode.lower()}",
+        f"start the service {down.service} of {vm.name}, and let it start {HOW[mode]}",
         before=shows(vm, f"services.{down.service}.start", down.start, View.WINDOWS_GUEST),
         after=(
             shows(vm, f"services.{down.service}.start", shown, View.WINDOWS_GUEST),

@@ -309,8 +309,19 @@ def test_the_screen_says_what_would_tell(tmp_path: Path) -> None:
         after = at("diagnose", "--vm", "sql1", "-s", "demo", "--guest", COLUMNS="200").out
 
     assert "would tell: --guest, which asks inside the VM (wire-server)" in before
+    [line] = [one for one in before.splitlines() if one.startswith("ask inside the VM as well:")]
+    assert line.endswith("--vm sql1 --guest")
+    assert "ask inside" not in after
     assert "C1w is the cause: Something in the guest blocks 168.63.129.16" in after
     assert "the guest does not reach 168.63.129.16 on port 32526" in after
+
+
+def test_a_command_is_never_broken_however_narrow_the_screen(tmp_path: Path) -> None:
+    with desk(tmp_path, sick(SILENT, wire_server=[80])) as at:
+        made = diagnosed(at)
+        shown = at("diagnose", "--vm", "sql1", "-s", "demo", COLUMNS="40").out.splitlines()
+
+    assert f"ask inside the VM as well:  {made['ask']}" in shown
 
 
 def test_the_command_that_shows_a_cure_asks_again_where_the_vm_told_of_it() -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from azremedy.estate import Failure, last_completed
 from azremedy.plan import steps
 from azremedy.report import checklist
-from azremedy.report.diagnosis import Case, besides, by_person, undecided_besides
+from azremedy.report.diagnosis import Case, asking, besides, by_person, undecided_besides
 from azremedy.report.plain import plain
 from azremedy.report.plan import COLORS as CLASSES
 from azremedy.report.screen import age, local, place, severity, unread
@@ -41,6 +41,10 @@ def of(case: Case) -> Iterator[RenderableType]:
     yield from also(case)
     yield from cure(case)
     yield from people(case)
+    if words := asking(case):
+        yield Text()
+        line = f"ask inside the VM as well:  {plain(shlex.join(words))}"
+        yield Text(line, no_wrap=True, overflow="ignore")
     if gaps := undecided_besides(case):
         lines = [plain(f"{one.playbook}: {one.because}") for one in gaps]
         yield Text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from azremedy.scan import Diagnosis
 from azremedy.verdicts import Judged, Verdict
 
 SCHEMA_VERSION = 1
+ASKS = re.compile(r"--guest, which asks inside the VM \(")
+"""What would tell of a cause, where the VM can be asked now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ def document(case: Case) -> dict[str, Any]:
         "findings": [found(one) for one in case.found],
         "cure": cure(case),
         "checklists": checklist.data(estate, case.plan),
+        "ask": shlex.join(asking(case)) or None,
         "notEvaluated": [undecided(one) for one in case.gaps],
         "unread": [gap(one) for one in estate.unread],
     }
@@ -138,6 +142,14 @@ def fix_command(
         *(("--guest",) if asks else ()),
         *(("--allow", "guarded") if FixClass.GUARDED in classes else ()),
     )
+
+
+def asking(case: Case) -> tuple[str, ...]:
+    """Return the words of the command that asks inside the VM, none where nothing it could tell is open."""
+    if not any(ASKS.match(line) for one in case.judged for line in one.tells):
+        return ()
+    whose = case.fix[2 : case.fix.index("--vm") + 2]
+    return ("azremedy", "diagnose", *whose, "--guest")
 
 
 def by_person(case: Case) -> Iterator[str]:

@@ -55,7 +55,11 @@ def columns(*headers: str) -> Table:
 
 
 def drawn(parts: Iterable[RenderableType], *, width: int, color: bool) -> str:
-    """Return these parts one below the other, as the text of a terminal of this width."""
+    """
+    Return these parts one below the other, as the text of a terminal of this width.
+
+    A line that is not to be wrapped, such as a command, is as long as it is.
+    """
     screen = Console(
         file=io.StringIO(),
         width=width,
@@ -70,7 +74,10 @@ def drawn(parts: Iterable[RenderableType], *, width: int, color: bool) -> str:
     )
     with screen.capture() as captured:
         for part in parts:
-            screen.print(part)
+            if isinstance(part, Text) and part.no_wrap:
+                screen.print(part, no_wrap=True, overflow="ignore", crop=False)
+            else:
+                screen.print(part)
     return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
 
 
