@@ -111,7 +111,7 @@ class Estate:
     """
     One subscription as it was read. Tuples are sorted by id; the derived views below are made once.
 
-    What Resource Graph told of the kinds `from_graph` may be older than `read_at`.
+    What Resource Graph told of the kinds `from_graph` may be older than `read_at`; it was asked at `graph_at`.
     """
 
     subscription: Subscription
@@ -119,6 +119,7 @@ class Estate:
     lookback: timedelta
     reads: frozenset[Read] = frozenset(Read)
     from_graph: frozenset[Read] = frozenset()
+    graph_at: datetime | None = None
     vms: tuple[Vm, ...] = ()
     power_states: tuple[PowerState, ...] = ()
     disks: tuple[Disk, ...] = ()

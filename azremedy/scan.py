@@ -75,6 +75,8 @@ class Scan:
     selection: Selection = EVERYTHING
     from_graph: frozenset[Read] = frozenset()
     """The kinds that Azure Resource Graph told: what rests on them may be older than the scan."""
+    graph_at: datetime | None = None
+    """When it was asked."""
     of_change: bool = False
     """Whether it speaks of what a change would break, and not of what is there."""
 
@@ -157,6 +159,7 @@ def evaluate(
         suppressed=tuple(accepted),
         selection=selection,
         from_graph=estate.from_graph,
+        graph_at=estate.graph_at,
     )
 
 

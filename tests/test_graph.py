@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from commands import Desk, Ended, azremedy, document, written
+from jsonschema import Draft202012Validator
 from sandboxed import estate, vm
 
 from azremedy.arm import ArmId
@@ -17,6 +18,7 @@ from azremedy.azure import ClientSecret, find_cloud, open_reader, subscriptions
 from azremedy.collect import Graph
 from azremedy.collect.kql import BACKUPS, ITEM, POLICY
 from azremedy.collect.rows import Rows
+from azremedy.report.schema import schema
 from azremedy.resources import Read
 from azremedy.sandbox import Sandbox, embedded
 from azremedy.sandbox.answers import Answer, Call, ok
@@ -120,6 +122,8 @@ def test_a_finding_says_how_old_its_data_may_be(run: Desk) -> None:
     assert [one["dataAge"] for one in document(arm)["findings"]] == [None]
     assert found["dataAge"]["source"] == "resource graph"
     assert "virtual machines" in found["dataAge"]["of"]
+    assert found["dataAge"]["askedAt"] <= document(graph)["finishedAt"]
+    Draft202012Validator(schema("scan")).validate(document(graph))
     assert not {"instance view", "locks"} & set(found["dataAge"]["of"])
     assert "disks" in document(graph)["subscriptions"][0]["fromGraph"]
 

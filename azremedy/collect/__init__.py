@@ -66,6 +66,8 @@ def collect(
         known = given(sweep, subscription, reads, swept) if swept else NOTHING
         found = sweep.everything(subscription, reads, lookback, sized, known)
         estate = Estate(subscription, reader.now, lookback, reads=reads, from_graph=known.reads, **found)
+        if swept:
+            estate = estate.changed(graph_at=swept.at)
         listed(estate)
         estate = settled(sweep, estate, known, doubts)
         looked_at = suspects(estate, wanted(estate), deep=deep)

@@ -115,6 +115,7 @@ class Batch:
                         of.take(row)
 
         refused: dict[Read, ReadError] = {}
+        at = self._reader.now
         with ThreadPoolExecutor(len(ANSWERED_BY)) as threads:
             asked = {text: threads.submit(ask, self._reader, text, self.guids, take) for text in ANSWERED_BY}
             for text, future in asked.items():
@@ -124,7 +125,7 @@ class Batch:
                     queries += 1
                     refused.update((read, error) for read in ANSWERED_BY[text])
         first = self.guids[0]
-        return {guid: held.swept(refused, queries if guid == first else 0) for guid, held in rows.items()}
+        return {guid: held.swept(refused, queries if guid == first else 0, at) for guid, held in rows.items()}
 
 
 def guid_of(subscription: Subscription) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from azremedy.arm import ArmId, Json
@@ -56,7 +57,8 @@ class Swept:
     What Resource Graph holds of one subscription.
 
     `lists` are whole, but for the kinds in `doubted`; `vaults` those of which there are rows, `troubled` those of them
-    that ARM has to be asked about; `refused` are kinds to which there was no whole answer. `queries` were asked for it.
+    that ARM has to be asked about; `refused` are kinds to which there was no whole answer. `queries` were asked for it,
+    from `at` on.
     """
 
     lists: Mapping[Read, tuple[Any, ...]] = field(default_factory=dict)
@@ -65,6 +67,7 @@ class Swept:
     troubled: frozenset[ArmId] = frozenset()
     refused: Mapping[Read, ReadError] = field(default_factory=dict)
     queries: int = 0
+    at: datetime | None = None
 
 
 class Rows:
@@ -122,7 +125,7 @@ class Rows:
         else:
             self._troubled.add(vault)
 
-    def swept(self, refused: Mapping[Read, ReadError], queries: int) -> Swept:
+    def swept(self, refused: Mapping[Read, ReadError], queries: int, at: datetime | None = None) -> Swept:
         """Return all of them, once they are there."""
         self._held[Read.VMS] = {id_: self._with_extensions(vm) for id_, vm in self._held[Read.VMS].items()}
         lists = {read: tuple(held.values()) for read, held in self._held.items()}
@@ -134,6 +137,7 @@ class Rows:
             frozenset(self._troubled | set(unruled(self._held))),
             refused,
             queries,
+            at,
         )
 
     def _with_extensions(self, vm: Vm) -> Vm:

@@ -14,7 +14,7 @@ from azremedy import __version__
 from azremedy.baseline import Comparison, Known, Since
 from azremedy.plan import FixClass
 from azremedy.playbook import NotEvaluated, Severity
-from azremedy.resources import Read, Unread
+from azremedy.resources import Unread
 from azremedy.scan import Diagnosis, Scan, Unexplained, aged
 from azremedy.suppression import Suppression
 
@@ -31,8 +31,8 @@ def document(
     """
     now = datetime.now(UTC)
     every = [
-        *((one, None, aged(scan, one)) for scan in scans for one in scan.diagnoses),
-        *((one.diagnosis, one.by, aged(scan, one.diagnosis)) for scan in scans for one in scan.suppressed),
+        *((one, None, age(scan, one)) for scan in scans for one in scan.diagnoses),
+        *((one.diagnosis, one.by, age(scan, one.diagnosis)) for scan in scans for one in scan.suppressed),
     ]
     every.sort(key=lambda each: -each[0].finding.severity)
     since = compared.since if compared else {}
@@ -42,7 +42,7 @@ def document(
         "startedAt": moment(min((scan.started for scan in scans), default=now)),
         "finishedAt": moment(max((scan.finished for scan in scans), default=now)),
         "subscriptions": [subscription(scan) for scan in scans],
-        "findings": [found(one, by, since.get(one.fingerprint), reads) for one, by, reads in every],
+        "findings": [found(one, by, since.get(one.fingerprint), old) for one, by, old in every],
         "unread": [gap(one) for one in (*failed, *(one for scan in scans for one in scan.unread))],
         "notEvaluated": [undecided(one) for scan in scans for one in scan.not_evaluated],
         "unexplained": [unknown(one) for scan in scans for one in scan.unexplained],
@@ -91,7 +91,7 @@ def found(
     diagnosis: Diagnosis,
     suppressed: Suppression | None = None,
     since: Since | None = None,
-    reads: AbstractSet[Read] = frozenset(),
+    old: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     finding, playbook = diagnosis.finding, diagnosis.playbook
     symptom = finding.failure.symptom if finding.failure else None
@@ -120,14 +120,21 @@ def found(
         },
         "suppressed": suppressed and suppression(suppressed),
         "since": since and since.value,
-        "dataAge": age(reads) if reads else None,
+        "dataAge": old,
         "due": finding.due and finding.due.isoformat(),
     }
 
 
-def age(reads: AbstractSet[Read]) -> dict[str, Any]:
-    """Return how old the data may be that Azure Resource Graph told of these kinds: it names no bound (ARG25)."""
-    return {"source": "resource graph", "of": sorted(map(str, reads)), "mostlyWithinSeconds": 60}
+def age(scan: Scan, one: Diagnosis) -> dict[str, Any] | None:
+    """Return how old the data may be that Azure Resource Graph told for a finding: it names no bound (ARG25)."""
+    if not (reads := aged(scan, one)):
+        return None
+    return {
+        "source": "resource graph",
+        "of": sorted(map(str, reads)),
+        "askedAt": moment(scan.graph_at) if scan.graph_at else None,
+        "mostlyWithinSeconds": 60,
+    }
 
 
 def suppression(one: Suppression) -> dict[str, Any]:
