@@ -99,6 +99,17 @@ def test_a_silent_playbook_is_not_evaluated_for_a_vm_with_a_gap(gap: Unread, vms
     assert all(gap.read in one.because and gap.reason in one.because for one in scan.not_evaluated)
 
 
+def test_what_was_written_keeps_what_decides_and_lets_names_go() -> None:
+    gap = unread(Read.LOCKS, SUBSCRIPTION)
+    looking = playbook(finding("sql1"), needs=frozenset({Read.LOCKS}))
+    scan = evaluate(replace(two, unread=(gap,)), [looking])
+
+    assert len(scan.protected_vms) == 2
+    assert scan.not_evaluated
+    assert (scan.told.protected_vms, scan.told.not_evaluated) == ((), ())
+    assert (scan.told.diagnoses, scan.told.unread, scan.told.protected) == (scan.diagnoses, (gap,), 2)
+
+
 def test_a_playbook_that_spoke_is_not_also_unevaluated() -> None:
     said: list[Finding[None] | NotEvaluated] = [
         finding("sql1"),

@@ -78,9 +78,9 @@ def online(
                     raise result
                 failed.append(unread(subscription.id, result))
                 continue
-            scans[subscription.id] = result
             if tell:
                 tell(result)
+            scans[subscription.id] = result.told if tell and not flags.report else result
             if several and len(scans) % 50 == 0:
                 gc.collect()
     if done and not failed:
