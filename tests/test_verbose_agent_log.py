@@ -191,7 +191,7 @@ def test_a_plan_that_was_saved_says_whom_it_was_asked_for_and_does_it(tmp_path: 
 
 
 def test_nothing_names_the_vm_where_names_are_masked(tmp_path: Path) -> None:
-    with at(tmp_path, Sick("", machine("payroll7", os="Linux"))) as desk:
+    with at(tmp_path, Sick("", "", machine("payroll7", os="Linux"))) as desk:
         ended = told(desk, FLAG, "payroll7=on", "--mask")
 
     [asked] = document(ended)["choices"]["verboseAgentLog"]
