@@ -114,6 +114,15 @@ def test_the_demo_is_told_cause_by_cause(desk: Desk, name: str, causes: list[str
     assert list(of(diagnosed(desk, name), "cause")) == causes
 
 
+def test_an_outdated_agent_on_windows_is_the_cause_and_no_other_is(tmp_path: Path) -> None:
+    old = view(agent_version="2.7.41491.1001")
+    read = estate(vm(), failed_item(), failed_job("GuestAgentSnapshotTaskStatusError"), old)
+    made = told(offline(read, tmp_path, "--vm", "sql1", "-o", "json"))
+
+    assert list(of(made, "cause")) == ["C2"]
+    assert [one["playbook"] for one in made["findings"]] == ["agent-outdated"]
+
+
 def test_a_healthy_namesake_is_told_from_the_sick_one(desk: Desk) -> None:
     made = told(desk("diagnose", "--vm", "web1", "-g", "office", "-s", "demo", "-o", "json"))
 
