@@ -28,7 +28,7 @@ SAMPLE = 16
 USED = {
     "mounted": "it is mounted",
     "namespace": "it is mounted for some program, such as a container",
-    "fstab": "/etc/fstab or a unit of systemd names it",
+    "fstab": "/etc/fstab, /etc/crypttab or a unit of systemd names it, or what is not there",
     "lvm": "LVM has it",
     "md": "md (software RAID) has it",
     "crypt": "it is encrypted or holds an encrypted volume",

@@ -121,6 +121,15 @@ class TestTheCheck:
 
 
 FSTAB = "# UUID=5a6db0c5-0000-4000-8000-000000000000 /old ext4\n"
+BY_ID = f"/dev/disk/by-id/wwn-0x6002248{0:024d}"
+NO_DEVICES = """\
+tmpfs /tmp tmpfs
+none /proc proc
+files:/data /srv nfs
+//files/my\\040data /mnt cifs
+/swap.img none swap
+/dev/disk/cloud/azure_resource-part1 /mnt auto nofail
+"""
 
 
 @LINUX
@@ -136,6 +145,43 @@ FSTAB = "# UUID=5a6db0c5-0000-4000-8000-000000000000 /old ext4\n"
             {}, {"/etc/fstab": "/dev/disk/azure/scsi1/lun0-part1 /old xfs\n"}, "fstab", id="by place"
         ),
         pytest.param({}, {"/etc/fstab": FSTAB}, "", id="only a comment"),
+        pytest.param({}, {"/etc/fstab": f"{BY_ID}0 /old ext4\n"}, "fstab", id="fstab, by id"),
+        pytest.param(
+            {}, {"/etc/fstab": f"ID={BY_ID[16:]}0 /old ext4\n"}, "fstab", id="fstab, by an id as a tag"
+        ),
+        pytest.param(
+            {},
+            {"/etc/fstab": "/dev/disk/by-path/acpi-VMBUS:00-scsi-0:0:0:0 /old ext4\n"},
+            "fstab",
+            id="fstab, by path",
+        ),
+        pytest.param({}, {"/etc/fstab": f"{BY_ID}1 /new ext4\n"}, "", id="another disk, by id"),
+        pytest.param({}, {"/etc/fstab": f"{FSTAB[2:42]}1 /new ext4\n"}, "", id="another disk, by UUID"),
+        pytest.param(
+            {}, {"/etc/fstab": "/dev/disk/by-id/gone /old ext4\n"}, "fstab", id="what leads nowhere"
+        ),
+        pytest.param({}, {"/etc/fstab": "LABEL=gone /old ext4\n"}, "fstab", id="a label that leads nowhere"),
+        pytest.param({}, {"/etc/fstab": "LABEL=my\\040disk /old xfs\n"}, "fstab", id="a label with a space"),
+        pytest.param({}, {"/etc/fstab": NO_DEVICES, "/swap.img": "swap"}, "", id="shares and files"),
+        pytest.param({}, {"/etc/crypttab": f"safe {BY_ID}0 none\n"}, "fstab", id="crypttab"),
+        pytest.param(
+            {},
+            {"/usr/lib/systemd/system/var-lib-machines.mount": "[Mount]\nWhat=/var/lib/machines.raw\n"},
+            "",
+            id="a unit of systemd's own",
+        ),
+        *(
+            pytest.param({}, {f"{place}": f"[Mount]\nWhat = {BY_ID}0\n"}, "fstab", id=f"a unit, {place}")
+            for place in (
+                "/etc/systemd/system/old.mount",
+                "/etc/systemd/system/old.swap",
+                "/etc/systemd/system/old.mount.d/what.conf",
+                "/run/systemd/system/old.mount",
+                "/run/systemd/generator/old.automount",
+                "/usr/lib/systemd/system/old.swap",
+                "/usr/local/lib/systemd/system/old.mount",
+            )
+        ),
         pytest.param(
             {}, {"/etc/systemd/system/old.mount": f"[Mount]\nWhat={FSTAB[2:43]}\n"}, "fstab", id="a unit"
         ),

@@ -196,7 +196,7 @@ def of_linux(one: Copying) -> Iterator[str]:
     yield from linux_lists(old)
     yield "# 5. Let the guest go of it: no mount, no line in fstab (nor in LVM or md); what used it uses the new ones."
     yield f'grep -nF "$(lsblk -no UUID "$(disk {old})" | grep .)" /etc/fstab   # take this line out'
-    yield 'umount "$old"'
+    yield 'umount "$old" && systemctl daemon-reload   # systemd makes units of fstab, and keeps those of lines that are gone'
 
 
 def linux_lists(old: int) -> Iterator[str]:

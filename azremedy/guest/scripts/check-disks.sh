@@ -10,6 +10,34 @@ device() {
 column() { lsblk -brnpo "$1" "$2" 2>/dev/null | grep -v '^ *$' | sort -u; }
 lines() { if [ -z "$1" ]; then printf 0; else printf '%s\n' "$1" | wc -l | tr -d ' '; fi; }
 
+# What the next boot looks for: a name of a device, a file or a share on each line.
+named() {
+  sed -n 's/^[[:space:]]*\([^#[:space:]][^[:space:]]*\).*/\1/p' "$root/etc/fstab" 2>/dev/null
+  sed -n 's/^[[:space:]]*[^#[:space:]][^[:space:]]*[[:space:]]\{1,\}\([^[:space:]]\{1,\}\).*/\1/p' "$root/etc/crypttab" 2>/dev/null
+  for folder in etc run lib usr/lib usr/local/lib; do
+    find "$root/$folder/systemd/" \( -name '*.mount' -o -name '*.automount' -o -name '*.swap' -o -path '*.d/*.conf' \) \
+      -exec sed -n 's/^[[:space:]]*What[[:space:]]*=[[:space:]]*//p' {} + 2>/dev/null
+  done
+}
+# Whether a name surely leads to something else than one of `devices`. What leads nowhere may be any of them.
+elsewhere() {
+  case $1 in
+    ''|//*) return 0 ;;
+    *%*|*\\*) return 1 ;;
+    /*) way=$1 ;;
+    UUID=*|LABEL=*|PARTUUID=*|PARTLABEL=*|ID=*) way=/dev/disk/by-$(printf '%s' "${1%%=*}" | tr A-Z a-z)/${1#*=} ;;
+    [A-Z]*=*) return 1 ;;
+    *) return 0 ;;
+  esac
+  target=$(readlink -f "$root$way")
+  if [ ! -e "$target" ]; then
+    # The temporary disk, which some sizes lack, and an image that systemd names wherever it is installed.
+    case $way in /dev/disk/cloud/azure_resource*|/dev/disk/azure/resource*|/var/lib/machines.raw) return 0 ;; esac
+    return 1
+  fi
+  [ "$devices" ] && ! printf '%s\n' "$devices" | grep -qxF -e "$target"
+}
+
 uses() {
   [ -n "$(column MOUNTPOINT "$1")" ] && printf 'mounted '
   for id in $(column MAJ:MIN "$1"); do
@@ -24,11 +52,16 @@ uses() {
       LVM2_member) printf 'lvm ' ;; linux_raid_member) printf 'md ' ;; crypto_LUKS) printf 'crypt ' ;; *) printf 'other ' ;;
     esac
   done
-  for name in UUID LABEL PARTUUID PARTLABEL NAME; do
-    for value in $(column "$name" "$1") "/azure/scsi1/lun$old" "/azure/data/by-lun/$old"; do
-      if cat "$root/etc/fstab" "$root/etc/systemd/system"/*.mount 2>/dev/null | grep -v '^[[:space:]]*#' \
-        | grep -qF -e "$value"; then printf 'fstab '; break 2; fi
+  names=$(named | tr -d '"' | sort -u)
+  # Two disks may bear one name, a copy made block by block does: the link of udev then leads to one of them only.
+  for tag in UUID LABEL PARTUUID PARTLABEL; do
+    for value in $(column "$tag" "$1"); do
+      if printf '%s\n' "$names" | grep -qF -e "$value"; then printf 'fstab '; return; fi
     done
+  done
+  devices=$(for name in $(column NAME "$1"); do readlink -f "$root$name"; done)
+  printf '%s\n' "$names" | while IFS= read -r name; do
+    if ! elsewhere "$name"; then printf 'fstab '; break; fi
   done
 }
 

@@ -44,6 +44,15 @@ def columns(one: Volume) -> Mapping[str, str]:
     }
 
 
+def links(one: Volume) -> Iterator[str]:
+    """Yield the names by which udev lets a disk be found."""
+    yield f"/dev/disk/azure/scsi1/lun{one.lun}"
+    yield f"/dev/disk/by-id/wwn-0x6002248{one.lun:025d}"
+    yield f"/dev/disk/by-path/acpi-VMBUS:00-scsi-0:0:0:{one.lun}"
+    if found := columns(one)["UUID"]:
+        yield f"/dev/disk/by-uuid/{found}"
+
+
 def left(volumes: Iterable[Volume], shown: Callable[[int, str], str]) -> tuple[Volume, ...]:
     """Return disks as a script left them: with what file system, and where mounted."""
     known = {"ext4", "xfs"}

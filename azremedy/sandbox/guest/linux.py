@@ -49,6 +49,7 @@ TOOLS: Final = (
     "ls",
     "mkdir",
     "mv",
+    "readlink",
     "rm",
     "sed",
     "sha256sum",
@@ -204,11 +205,16 @@ def text_of(release: str, name: str) -> str:
 
 
 def lay_disks(root: Path, volumes: Iterable[Volume]) -> None:
-    """Lay out the data disks that are there: a place in /dev, and what `lsblk` shows of each."""
+    """Lay out the data disks that are there: each in /dev, with the links to it, and what `lsblk` shows of it."""
     for one in volumes:
         if one.size:
-            lay(root / f"dev/disk/azure/scsi1/lun{one.lun}", "")
-            for column, shown in disks.columns(one).items():
+            shown_of = disks.columns(one)
+            lay(root / shown_of["NAME"].lstrip("/"), "")
+            for place in disks.links(one):
+                link = root / place.lstrip("/")
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(os.path.relpath(root / shown_of["NAME"].lstrip("/"), link.parent))
+            for column, shown in shown_of.items():
                 lay(root / ".guest/disks" / str(one.lun) / column, f"{shown}\n" if shown else "")
 
 
