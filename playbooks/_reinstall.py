@@ -23,8 +23,8 @@ MISSING = "nothing of the extension is left in the guest: back the VM up, which 
 READY = "ProvisioningState/succeeded"
 TYPE = "Microsoft.Azure.RecoveryServices.VMSnapshot"
 KEPT = (
-    "the next backup installs it again; its folder is kept beside as VMSnapshot_old, and the agent's key in"
-    " C:\\WindowsAzure\\azremedy-before-reinstall.reg"
+    "the next backup installs it again; its folder is kept beside as VMSnapshot_old, and the keys of the registry (the"
+    " agent's, BcdrAgent, BcdrAgentPersistentKeys), as they were, in C:\\WindowsAzure\\azremedy-before-reinstall-*.reg"
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from building import cured, estate, failed_item, failed_job, item, left, linux, view, vm
 from building import windows as told_by_windows
@@ -23,6 +24,7 @@ from azremedy.sandbox.description import Backup, Vm
 from azremedy.sandbox.guest import linux as inside
 from azremedy.sandbox.guest import whole, windows
 from azremedy.sandbox.guest.state import HANDLER, HANDLER_FOLDER, HANDLER_KEY
+from azremedy.sandbox.inside import Guest as Inside
 
 ID = "vmsnapshot-extension"
 BACKUP = Backup("vault", "daily")
@@ -105,10 +107,58 @@ def sick(told: Told) -> Estate:
     return estate(vm(os="Linux"), failed_item(), failed_job(BROKEN), SEEN, told)
 
 
+BCDR = {BACKUP_KEY: {"IsProviderInstalled": "True"}, PERSISTENT_KEY: {"IsCommonProviderInstalled": "Tr\\ue"}}
+
+
+def under(*spelled: str) -> Inside:
+    """Return a guest whose agent notes its extensions under these names of its key, and whose Backup is set up."""
+    noted = [
+        rf"HKLM:\SOFTWARE\Microsoft\{one}\HandlerState\Microsoft.Azure.RecoveryServices.VMSnapshot_1.0"
+        for one in spelled
+    ]
+    held = {key: {"HandlerStatus": 1, "Sequence": "4"} for one in noted for key in (one, rf"{one}\Settings")}
+    rest = {key: values for key, values in SQL1.registry.items() if not key.startswith(HANDLER_KEY)}
+    return msgspec.structs.replace(SQL1, registry={**rest, **held, **BCDR})
+
+
+def named(key: str) -> str:
+    return key.replace("HKLM:", "HKEY_LOCAL_MACHINE")
+
+
+def written(value: str | int | None) -> str:
+    return f"dword:{value:08x}" if isinstance(value, int) else f'"{value}"'.replace("\\", r"\\")
+
+
 SQL1 = whole(Vm(name="sql1", group="shop", backup=BACKUP, snapshot="failed"))
 
 
 class TestInsideWindows:
+    @pytest.mark.parametrize(
+        "spelled", [["WindowsAzure"], ["Windows Azure"], ["WindowsAzure", "Windows Azure"]], ids=" and ".join
+    )
+    def test_whatever_it_removes_or_overwrites_was_exported(self, spelled: list[str]) -> None:
+        before = under(*spelled)
+        after = windows.run(before, reinstall().lines)
+        kept = "\n".join(text for name, text in after.guest.files.items() if name.endswith(".reg") and text)
+
+        changed = {
+            key: held for key, held in before.registry.items() if after.guest.registry.get(key) != held
+        }
+        assert (after.reboots, after.err, len(changed)) == (True, "", 2 * len(spelled) + 2)
+        for key, held in changed.items():
+            [section] = [one for one in kept.split("\n\n") if one.startswith(f"[{named(key)}]")]
+            assert section.splitlines()[1:] == [
+                f'"{name}"={written(value)}' for name, value in (held or {}).items()
+            ]
+
+    def test_a_copy_that_was_kept_before_is_not_written_over(self) -> None:
+        exports = [
+            one for one in powershell.statements(reinstall().lines) if isinstance(one, changing.ExportKey)
+        ]
+
+        assert len({one.file for one in exports}) == len(exports)
+        assert all("(Get-Date -Format 'yyyyMMddHHmmss')" in str(one) for one in exports)
+
     def test_all_of_it_goes_once_the_agents_key_was_exported(self) -> None:
         after = windows.run(SQL1, reinstall().lines)
 
@@ -116,7 +166,6 @@ class TestInsideWindows:
         assert not any(key.startswith(HANDLER_KEY) for key in after.guest.registry)
         assert not any(name.startswith(HANDLER_FOLDER) for name in after.guest.files)
         assert [name for name in after.guest.files if "VMSnapshot_old" in name] != []
-        assert "/WindowsAzure/azremedy-before-reinstall.reg" in after.guest.files
         assert after.guest.registry[BACKUP_KEY] == {"IsProviderInstalled": "False"}
         assert after.guest.registry[PERSISTENT_KEY] == {"IsCommonProviderInstalled": "False"}
 
@@ -125,7 +174,7 @@ class TestInsideWindows:
         after = windows.run(bare, reinstall().lines)
 
         assert after.guest == bare
-        assert (after.reboots, after.err) == (False, "The key was not exported.")
+        assert (after.reboots, after.err) == (False, "The agent has no key to export.")
 
     def test_the_restart_is_sure_before_the_agent_is_stopped(self) -> None:
         queued = [

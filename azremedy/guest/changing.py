@@ -124,11 +124,27 @@ class ReadKey(Statement):
 @statement
 @dataclass(frozen=True, slots=True)
 class ExportKey(Statement):
-    """Write a key of the registry, as `reg` names it, and all below it to a file; end the script where that fails."""
+    """
+    Write a key of the registry, where it is there, and all below it to a file; end the script where that fails.
+
+    The file's name ends in the time and `.reg`: what was kept before is not written over.
+    """
 
     key: str
     file: str
-    LINE = "reg.exe export «key» «file» /y | Out-Null; if ($LASTEXITCODE -ne 0) { throw 'The key was not exported.' }"
+    LINE = (
+        "if (Test-Path -LiteralPath «key») { reg.exe export («key» -replace ':', '') "
+        "(«file» + (Get-Date -Format 'yyyyMMddHHmmss') + '.reg') /y | Out-Null; "
+        "if ($LASTEXITCODE -ne 0) { throw 'A key was not exported.' }; $kept = $true }"
+    )
+
+
+@statement
+@dataclass(frozen=True, slots=True)
+class NeedExport(Statement):
+    """End the script where no key was exported yet: there is nothing that it could take out."""
+
+    LINE = "if (-not $kept) { throw 'The agent has no key to export.' }"
 
 
 @statement

@@ -11,6 +11,7 @@ from azremedy.guest.changing import (
     ExportKey,
     ForgetTask,
     Halt,
+    NeedExport,
     Queue,
     ReadKey,
     RemoveKeys,
@@ -52,14 +53,14 @@ VSS_COPY: Final = "USEVSSCOPYBACKUP"
 VSS_PROVIDER: Final = "IsProviderInstalled"
 COMMON_PROVIDER: Final = "IsCommonProviderInstalled"
 
-HANDLER_STATES: Final = (
-    r"HKLM:\SOFTWARE\Microsoft\WindowsAzure\HandlerState",
-    r"HKLM:\SOFTWARE\Microsoft\Windows Azure\HandlerState",
-)
-"""Where the agent keeps the state of extensions: as MAN25 spells it, and as others do."""
+AGENT_KEYS: Final = (r"HKLM:\SOFTWARE\Microsoft\WindowsAzure", r"HKLM:\SOFTWARE\Microsoft\Windows Azure")
+"""The agent's key: as MAN25 spells it, and as others do."""
+HANDLER_STATES: Final = tuple(rf"{key}\HandlerState" for key in AGENT_KEYS)
+"""Where the agent keeps the state of extensions."""
 HANDLER: Final = "Microsoft.Azure.RecoveryServices.VMSnapshot"
 HANDLER_FOLDER: Final = rf"C:\Packages\Plugins\{HANDLER}"
-EXPORT: Final = r"C:\WindowsAzure\azremedy-before-reinstall.reg"
+EXPORT: Final = r"C:\WindowsAzure\azremedy-before-reinstall"
+"""How the names of the files begin that hold what was in the registry."""
 REINSTALL: Final = "azremedy-reinstall"
 RESTART: Final = "azremedy-restart-agent"
 SOON: Final = 30
@@ -137,8 +138,9 @@ def reinstall() -> tuple[str, ...]:
     """
     Return the script that takes Backup's extension out of the guest, so that the next backup installs it anew (MAN25).
 
-    It keeps a copy of the agent's key, and leaves the rest to a task, as that stops the agent. The task first has the VM
-    restart in a while, so that the agent comes back whatever becomes of the rest.
+    It keeps a copy of each key that it changes something in, and ends before it changed anything where that fails. The
+    rest it leaves to a task, as that stops the agent. The task first has the VM restart in a while, so that the agent
+    comes back whatever becomes of the rest.
     """
     later = (
         ForgetTask(REINSTALL),
@@ -152,7 +154,10 @@ def reinstall() -> tuple[str, ...]:
     )
     return rendered(
         (
-            ExportKey(r"HKLM\SOFTWARE\Microsoft\WindowsAzure", EXPORT),
+            *(ExportKey(key, f"{EXPORT}-agent{number}-") for number, key in enumerate(AGENT_KEYS, 1)),
+            NeedExport(),
+            ExportKey(BACKUP_KEY, f"{EXPORT}-backup-"),
+            ExportKey(PERSISTENT_KEY, f"{EXPORT}-persistent-"),
             *(Queue(str(one)) for one in later),
             RunLater(REINSTALL, SOON),
             Say("the extension is taken out in half a minute, and the VM restarted"),

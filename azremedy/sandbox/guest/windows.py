@@ -19,6 +19,8 @@ STATES: Final = {"running": "Running", "stopped": "Stopped", "failed": "Stopped"
 STARTS: Final = {"automatic": "Auto", "manual": "Manual", "disabled": "Disabled"}
 OURS: Final = ("S-1-1-0", "S-1-5-32-544")
 SERVICES_KEY: Final = r"HKLM:\SYSTEM\CurrentControlSet\Services"
+EXPORTED: Final = "20260101000000"
+"""The time in the names of exported keys."""
 VIRTUAL: Final = ("loopback", "vethernet", "npcap")
 
 
@@ -34,6 +36,8 @@ class Running:
         self.lines: list[str] = []
         self.roots: list[str] = []
         self.later: list[Statement] = []
+        self.kept = False
+        """Whether a key of the registry was exported."""
         self.apart = False
         """Whether what runs is a task, and no longer the script."""
         self.restarts = False
@@ -109,10 +113,27 @@ def read_key(running: Running, one: changing.ReadKey) -> None:
 
 
 def export_key(running: Running, one: changing.ExportKey) -> None:
-    if not running.there(one.key.replace("\\", ":\\", 1)):
-        raise LookupError("The key was not exported.")
-    files = {**running.guest.files, on_disk(one.file): "Windows Registry Editor Version 5.00\n"}
-    running.guest = msgspec.structs.replace(running.guest, files=files)
+    if running.there(one.key):
+        text = "\n".join(("Windows Registry Editor Version 5.00", *exported(running, one.key), ""))
+        files = {**running.guest.files, f"{on_disk(one.file)}{EXPORTED}.reg": text}
+        running.guest = msgspec.structs.replace(running.guest, files=files)
+        running.kept = True
+
+
+def need_export(running: Running, _: Any) -> None:
+    if not running.kept:
+        raise LookupError("The agent has no key to export.")
+
+
+def exported(running: Running, key: str) -> Iterable[str]:
+    """Yield what `reg export` writes of a key, and of all below it."""
+    for found, values in running.guest.registry.items():
+        if f"{found}\\".lower().startswith(f"{key}\\".lower()):
+            yield ""
+            yield f"[{found.replace('HKLM:', 'HKEY_LOCAL_MACHINE', 1)}]"
+            for name, value in (values or {}).items():
+                text = str(value).replace("\\", r"\\").replace('"', r"\"")
+                yield f'"{name}"=dword:{value:08x}' if isinstance(value, int) else f'"{name}"="{text}"'
 
 
 def on_disk(path: str) -> str:
@@ -152,8 +173,10 @@ def rename_folder(running: Running, one: changing.RenameFolder) -> None:
 
 
 def remove_keys(running: Running, one: changing.RemoveKeys) -> None:
-    gone = {key for key, _ in running.below(one.key, one.like)}
-    registry = {key: values for key, values in running.guest.registry.items() if key not in gone}
+    gone = tuple(f"{key}\\" for key, _ in running.below(one.key, one.like))
+    registry = {
+        key: values for key, values in running.guest.registry.items() if not f"{key}\\".startswith(gone)
+    }
     running.guest = msgspec.structs.replace(running.guest, registry=registry)
 
 
@@ -334,6 +357,7 @@ CARE: Final[Mapping[type[Statement], Callable[[Running, Any], None]]] = {
     copied.CompareSums: disks.compare_sums,
     changing.ReadKey: read_key,
     changing.ExportKey: export_key,
+    changing.NeedExport: need_export,
     changing.Queue: queue,
     changing.RunLater: run_later,
     changing.ForgetTask: forget_task,
