@@ -134,6 +134,16 @@ def test_every_code_number_cause_and_playbook_is_known_by_its_name(
     assert (made.kind, made.id) == (kind, id_)
 
 
+@pytest.mark.parametrize("id_", CARDS)
+def test_every_playbook_is_explained_with_all_that_see_its_causes(id_: str) -> None:
+    made = document([found(id_)], CARDS, id_)
+    named = {id_, *(seer for cause in made["causes"] for seer in cause["playbooks"])}
+    screen, page = explained.text(made, width=2_000), symptoms_page.text(made)
+
+    assert {card["id"] for card in made["playbooks"]} == named
+    assert all(f"{seer} (" in screen and f"{seer} (" in page for seer in named if made["causes"])
+
+
 @pytest.mark.parametrize(
     ("asked", "id_"),
     [

@@ -16,16 +16,17 @@ Document = Mapping[str, Any]
 
 
 def document(found: Sequence[Explanation], cards: Cards, asked: str | None = None) -> dict[str, Any]:
-    """Return explanations with every cause and every playbook that they name, each once."""
+    """Return explanations with the causes that they name, and the playbooks that they or these causes name, each once."""
     held = {cause.id: cause for one in found for cause in one.causes}
-    named = [id_ for id_ in cards if any(id_ in one.playbooks for one in found)]
+    named = {id_ for one in found for id_ in one.playbooks}
+    named.update(id_ for cause in held.values() for id_ in seers(cause, cards))
     return {
         "schemaVersion": SCHEMA_VERSION,
         "tool": {"name": "azremedy", "version": __version__},
         "asked": asked,
         "explanations": [explained(one) for one in found],
         "causes": [of_cause(held[id_], cards) for id_ in causes() if id_ in held],
-        "playbooks": [of_card(cards[id_]) for id_ in named],
+        "playbooks": [of_card(card) for id_, card in cards.items() if id_ in named],
     }
 
 
