@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -322,6 +324,25 @@ def test_a_command_is_never_broken_however_narrow_the_screen(tmp_path: Path) -> 
         shown = at("diagnose", "--vm", "sql1", "-s", "demo", COLUMNS="40").out.splitlines()
 
     assert f"ask inside the VM as well:  {made['ask']}" in shown
+
+
+OUTDATED = vm("sql1", os="Linux", agent={"version": "2.2.40"}, backup=failed(SILENT))
+HIDDEN = vm("sql1", os="Linux", backup=failed(MANAGED), snapshot="failed")
+
+
+@pytest.mark.parametrize("described", [OUTDATED, HIDDEN], ids=["an old agent", "a hidden extension"])
+def test_the_command_it_names_plans_what_it_says_where_a_script_cures(tmp_path: Path, described: Any) -> None:
+    with desk(tmp_path, described) as at:
+        made = diagnosed(at, "--guest", "--now")
+        words = shlex.split(made["cure"]["command"])
+        planned = document(at(*words[1:], "--now", "-o", "json"))
+        shown = at("diagnose", "--vm", "sql1", "-s", "demo", "--guest", "--now").out
+
+    said = {one["summary"] for one in made["cure"]["writes"]}
+    assert "--guest" in words
+    assert said
+    assert all(summary in json.dumps(planned, ensure_ascii=False) for summary in said)
+    assert f"carry it out:     {made['cure']['command']} --apply\n" in shown
 
 
 def test_the_command_that_shows_a_cure_asks_again_where_the_vm_told_of_it() -> None:

@@ -13,6 +13,7 @@ from azremedy import __version__
 from azremedy.arm import ArmId
 from azremedy.estate import Failure
 from azremedy.facts import Subject
+from azremedy.guest import ACTION
 from azremedy.plan import FixClass, steps
 from azremedy.planning import Plan
 from azremedy.playbook import NotEvaluated, load
@@ -128,11 +129,14 @@ def fix_command(
     """
     Return the words of the command that shows this plan.
 
-    `alone` is a VM whose name no other has, `inside` one that was asked from inside: what it told takes asking again.
+    `alone` is a VM whose name no other has, `inside` one that was asked from inside: what it told takes asking again, and
+    so does every cure that runs a script there.
     """
     known = load()
-    asks = inside and any(known[one.playbook].inside for group in plan.groups for one in group.cures)
-    classes = {one.fix_class for group in plan.groups for one in steps(*group.nodes)}
+    planned = [one for group in plan.groups for one in steps(*group.nodes)]
+    told = inside and any(known[one.playbook].inside for group in plan.groups for one in group.cures)
+    asks = told or any(one.request.action == ACTION for one in planned)
+    classes = {one.fix_class for one in planned}
     return (
         "azremedy",
         "fix",
