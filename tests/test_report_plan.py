@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -326,3 +327,16 @@ def test_the_end_of_a_run_says_everything() -> None:
         "not proved  sql1: 400 it failed",
         "1 write, 1 fixed, 1 relieved, 1 not proved",
     ]
+
+
+def test_nothing_that_is_copied_is_broken_however_narrow_the_screen() -> None:
+    lines = tuple(f"printf '%s\\n' {number} {'and so on ' * 12}>> /tmp/told" for number in range(3))
+    script = Request("POST", SQL1, "runCommand", {"commandId": "RunShellScript", "script": list(lines)})
+    ran = replace(backup, summary="run a script", request=script)
+    context = Context("prod", NOW, timedelta(hours=4))
+    shown = text(Plan((group(Ladder((ran,), (), timedelta(minutes=5))),), ()), context, width=40)
+    ended = outcome.text(replace(ENDING, unlocked=(Unlocked(LOCK.id, 90, closed=False),)), width=40)
+
+    assert [line.strip() for line in shown.splitlines() if "/tmp/told" in line] == list(lines)
+    assert f"POST {script.address}" in [line.strip() for line in shown.splitlines()]
+    assert re.search(f"run `azremedy resume {ENDING.run}`$", ended, re.MULTILINE)

@@ -17,7 +17,7 @@ from azremedy.report.diagnosis import Case, asking, besides, by_person, undecide
 from azremedy.report.plain import plain
 from azremedy.report.plan import COLORS as CLASSES
 from azremedy.report.screen import age, local, place, severity, unread
-from azremedy.report.table import WIDTH, drawn, listed
+from azremedy.report.table import WIDTH, drawn, listed, whole
 from azremedy.resources import Read
 from azremedy.verdicts import Judged, Verdict
 
@@ -43,8 +43,7 @@ def of(case: Case) -> Iterator[RenderableType]:
     yield from people(case)
     if words := asking(case):
         yield Text()
-        line = f"ask inside the VM as well:  {plain(shlex.join(words))}"
-        yield Text(line, no_wrap=True, overflow="ignore")
+        yield whole(f"ask inside the VM as well:  {plain(shlex.join(words))}")
     if gaps := undecided_besides(case):
         lines = [plain(f"{one.playbook}: {one.because}") for one in gaps]
         yield Text()
@@ -154,9 +153,9 @@ def cure(case: Case) -> Iterator[RenderableType]:
     then = (f"then, by hand: {one}" for cure in cures for one in cure.afterwards)
     yield from (Padding(Text(plain(one), "yellow"), (0, 0, 0, 2)) for one in (*left, *then))
     command = plain(shlex.join(case.fix))
-    yield Text(f"  see every write:  {command}", no_wrap=True, overflow="ignore")
-    yield Text(f"  carry it out:     {command} --apply", no_wrap=True, overflow="ignore")
-    yield Text(f"  and back it up:   {command} --apply --prove", no_wrap=True, overflow="ignore")
+    yield whole(f"  see every write:  {command}")
+    yield whole(f"  carry it out:     {command} --apply")
+    yield whole(f"  and back it up:   {command} --apply --prove")
 
 
 def people(case: Case) -> Iterator[RenderableType]:
@@ -168,4 +167,4 @@ def people(case: Case) -> Iterator[RenderableType]:
     yield listed(Text("Only a person can do or decide:", "bold"), lines)
     if any(" --" in one.reason for one in case.plan.by_hand):
         command = plain(shlex.join(case.fix))
-        yield Text(f"  with such a flag: {command} …", no_wrap=True, overflow="ignore")
+        yield whole(f"  with such a flag: {command} …")

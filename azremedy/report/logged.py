@@ -12,7 +12,7 @@ from azremedy.guest.logs import Logged
 from azremedy.report.logs import Logs, known
 from azremedy.report.plain import plain
 from azremedy.report.screen import local, place, unread
-from azremedy.report.table import WIDTH, drawn, listed
+from azremedy.report.table import WIDTH, drawn, whole
 from azremedy.resources import LogFile, LogTold
 
 
@@ -29,7 +29,8 @@ def of(logs: Logs) -> Iterator[RenderableType]:
         yield from log(one)
     if logs.collect:
         yield Text()
-        yield listed(Text("Whole logs, with a command typed in the VM:"), logs.collect)
+        yield Text("Whole logs, with a command typed in the VM:")
+        yield from (whole(f"  {line}") for line in logs.collect)
     if logs.estate.unread:
         yield Text()
         yield unread(logs.estate.unread)

@@ -17,7 +17,7 @@ from azremedy.planfile.data import by_hand_data
 from azremedy.report.plain import plain
 from azremedy.report.plan import by_hand
 from azremedy.report.screen import count, vm_names
-from azremedy.report.table import WIDTH, drawn, listed
+from azremedy.report.table import WIDTH, drawn, listed, whole
 from azremedy.verify import Verdict, Verified
 
 SCHEMA_VERSION = 1
@@ -172,9 +172,8 @@ def unlocked(one: Unlocked, run: str) -> Text:
         return Text(f"{lock}: lifted for {one.seconds:.0f} s")
     if one.others:
         return Text(f"{lock} is NOT BACK: another lock of its name stands there, and is left", "bold red")
-    return Text(
-        f"{lock} is NOT BACK after {one.seconds:.0f} s: run `azremedy resume {plain(run)}`", "bold red"
-    )
+    said = f"{lock} is NOT BACK after {one.seconds:.0f} s: run `azremedy resume {plain(run)}`"
+    return whole(said, "bold red")
 
 
 def verified(ending: Ending) -> Iterator[Text]:

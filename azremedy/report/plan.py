@@ -35,7 +35,7 @@ from azremedy.plan import (
 from azremedy.planning import Plan
 from azremedy.report.plain import plain
 from azremedy.report.screen import count, local, unread, vm_names
-from azremedy.report.table import WIDTH, drawn, listed
+from azremedy.report.table import WIDTH, drawn, listed, whole
 from azremedy.resources import Unread
 
 COLORS = {FixClass.SAFE: "green", FixClass.GUARDED: "yellow", FixClass.DESTRUCTIVE: "bold red"}
@@ -146,7 +146,7 @@ def step(one: Step) -> Iterator[RenderableType]:
 
 
 def details(one: Step) -> Iterator[Text]:
-    yield Text(plain(f"{one.request.method} {one.request.address}"))
+    yield whole(plain(f"{one.request.method} {one.request.address}"))
     yield from changes(one)
     yield from (Text(f"lost for good: {plain(lost)}", "bold red") for lost in one.loses)
     yield Text(f"way back: {way_back(one.undo)}", "dim")
@@ -180,7 +180,7 @@ def told(path: str, value: Json) -> Iterator[Text]:
         yield Text(plain(f"  with {path}: {value}"))
         return
     yield Text("  with this script:")
-    yield from (Text(plain(f"    {line}")) for line in value)
+    yield from (whole(plain(f"    {line}")) for line in value)
 
 
 def shown(expect: Expect, own: ArmId) -> str:

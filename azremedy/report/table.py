@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich import box
@@ -58,7 +58,7 @@ def drawn(parts: Iterable[RenderableType], *, width: int, color: bool) -> str:
     """
     Return these parts one below the other, as the text of a terminal of this width.
 
-    A line that is not to be wrapped, such as a command, is as long as it is.
+    A line that is not to be wrapped (`whole`), such as a command, is as long as it is.
     """
     screen = Console(
         file=io.StringIO(),
@@ -73,12 +73,31 @@ def drawn(parts: Iterable[RenderableType], *, width: int, color: bool) -> str:
         _environ={},
     )
     with screen.capture() as captured:
-        for part in parts:
+        for part in each(parts):
             if isinstance(part, Text) and part.no_wrap:
                 screen.print(part, no_wrap=True, overflow="ignore", crop=False)
             else:
                 screen.print(part)
     return "".join(line.rstrip() + "\n" for line in captured.get().splitlines())
+
+
+def each(parts: Iterable[RenderableType], left: int = 0) -> Iterator[RenderableType]:
+    """Yield parts, those of groups and those set in one by one, so that whole lines stay whole wherever they stand."""
+    for part in parts:
+        match part:
+            case Group():
+                yield from each(part.renderables, left)
+            case Padding():
+                yield from each([part.renderable], left + part.left)
+            case Text() if part.no_wrap:
+                yield Text.assemble(" " * left, part, no_wrap=True)
+            case _:
+                yield Padding(part, (0, 0, 0, left)) if left else part
+
+
+def whole(line: str, style: str = "") -> Text:
+    """Return a line that is never broken, as one of a command or a script that somebody copies."""
+    return Text(line, style, no_wrap=True)
 
 
 def listed(title: Text, lines: Iterable[str]) -> Group:
