@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
     """Backups work for now: it is there with less weight, as a lock that was lifted is back or a count is near a limit."""
     STILL_THERE = "still there"
     UNDECIDABLE = "undecidable"
-    """What would tell could not be read, which proves nothing."""
+    """What would tell could not be read, or a lock that was lifted is not back, which proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,14 @@ def verify(
     *,
     done: Sequence[Done] = (),
     beside: Iterable[str] = (),
+    off: AbstractSet[ArmId] = frozenset(),
 ) -> tuple[Verified, ...]:
     """
     Return a verdict on each finding of `before` that these groups were to cure.
 
     `done` is what became of their steps: a cure that ends with people, and whose own part is done, leaves its finding
     still there, with what they do now. `beside` are fingerprints of others at the same VMs, which may be gone with them.
+    `off` are locks that were lifted and are not back: that a finding is gone proves nothing where its cure lifted one.
 
     `again` is a second reading of the VMs, `after` what was found in it and `not_evaluated` where no verdict was
     possible. A finding that is there below `corroborated`, with less weight than before, is relieved; so is one that is
@@ -80,6 +82,7 @@ def verify(
         {(gap.playbook, gap.vm): gap.because for gap in not_evaluated},
         {finding: cure.afterwards for cure in cures if half_way(cure, done) for finding in cure.findings},
         locked_again(groups, again),
+        unlocked(groups, off),
     )
     relief: dict[str, str | None] = dict.fromkeys(beside)
     relief |= {finding: cure.relief for cure in cures for finding in cure.findings}
@@ -94,6 +97,7 @@ def verify_run(
     not_evaluated: Iterable[NotEvaluated] = (),
     *,
     done: Sequence[Done] = (),
+    off: AbstractSet[ArmId] = frozenset(),
 ) -> tuple[Verified, ...]:
     """
     Return a verdict on each VM of each cure of a run of which nothing but its journal is left.
@@ -106,6 +110,7 @@ def verify_run(
         {(gap.playbook, gap.vm): gap.because for gap in not_evaluated},
         {},
         locked_again(groups, again),
+        unlocked(groups, off),
     )
     return tuple(
         look.of_cure(known[cure.playbook], cure, vm, half_way=half_way(cure, done))
@@ -132,6 +137,18 @@ def locked_again(groups: Iterable[Group], again: Estate) -> frozenset[str]:
     )
 
 
+def unlocked(groups: Iterable[Group], off: AbstractSet[ArmId]) -> Mapping[str, str]:
+    """Return the findings of cures that lifted a lock which is not back, each with the name of that lock."""
+    return {
+        finding: bracket.open.request.id.name
+        for group in groups
+        for cure in group.cures
+        for bracket in brackets(*cure.nodes)
+        if bracket.open.request.id in off
+        for finding in cure.findings
+    }
+
+
 def half_way(cure: Cure, done: Sequence[Done]) -> bool:
     """Whether all that a cure does itself is done, and the rest of it is left to people."""
     applied = [one.step.request for one in done if one.outcome is Outcome.APPLIED]
@@ -149,7 +166,7 @@ class Second:
     A second look: the estate, what was found in it by fingerprint, and where no verdict was possible.
 
     `by_hand` is what is left to people of a finding whose cure did its own part, `locked_again` the findings whose cure
-    lifted a lock that is there again.
+    lifted a lock that is there again, `unlocked` those whose cure lifted one that is not back, with its name.
     """
 
     estate: Estate
@@ -157,6 +174,7 @@ class Second:
     gaps: Mapping[tuple[str, ArmId], str]
     by_hand: Mapping[str, Sequence[str]]
     locked_again: AbstractSet[str] = frozenset()
+    unlocked: Mapping[str, str] = field(default_factory=dict)
 
     def verdicts(self, before: Iterable[Diagnosed], relief: Mapping[str, str | None]) -> Iterator[Verified]:
         for one in before:
@@ -177,7 +195,7 @@ class Second:
             verdict, reason = Verdict.RELIEVED, cure.relief or said
         elif there is not None:
             verdict, reason = Verdict.STILL_THERE, there.finding.message
-        elif because := self.unknown(playbook, vm):
+        elif because := self.unlocked_for(cure.findings) or self.unknown(playbook, vm):
             verdict, reason = Verdict.UNDECIDABLE, because
         elif cure.relief and not self.locked_again.isdisjoint(cure.findings):
             verdict, reason = Verdict.RELIEVED, cure.relief
@@ -192,11 +210,16 @@ class Second:
             if weight < one.finding.severity and weight < Severity.CORROBORATED:
                 return Verdict.RELIEVED, relief or f"only {weight} now: {there.finding.message}"
             return Verdict.STILL_THERE, there.finding.message
-        if because := self.unknown(one.playbook, one.finding.vm):
+        if because := self.unlocked_for([one.fingerprint]) or self.unknown(one.playbook, one.finding.vm):
             return Verdict.UNDECIDABLE, because
         if relief and one.fingerprint in self.locked_again:
             return Verdict.RELIEVED, relief
         return Verdict.FIXED, None
+
+    def unlocked_for(self, findings: Iterable[str]) -> str | None:
+        """Return why it proves nothing that findings are gone, where a lock that was lifted for them is not back."""
+        name = next((self.unlocked[one] for one in findings if one in self.unlocked), None)
+        return name and f"the lock {name} that was lifted for it is not back"
 
     def unknown(self, playbook: Playbook[Any], vm: ArmId) -> str | None:
         """Return why the absence of a playbook's finding at a VM proves nothing, if it does not."""

@@ -399,3 +399,34 @@ def test_a_plan_goes_on_with_the_next_wave_after_the_process_was_killed_between_
         (2, ["web2", "web3"]), (3, ["web4", "web5", "web6"])
     ]  # fmt: skip
     assert locks(sandbox) == before
+
+
+def stuck(name: str) -> dict[str, Any]:
+    """A VM whose last write failed, which a reapply cures."""
+    failed = {"code": "UserErrorVmProvisioningStateFailed", "hours_ago": 8}
+    backup = {"vault": "vault", "policy": "daily", "completed": 56, "failed": failed}
+    return {
+        "name": name, "group": "shop", "provisioning": {"state": "Failed", "cured_by": "reapply"},
+        "backup": backup,
+    }  # fmt: skip
+
+
+def test_a_lock_that_is_not_back_keeps_the_next_wave_from_beginning_and_cures_nothing(tmp_path: Path) -> None:
+    mixed = {**ESTATE, "vms": [full("aaa1"), stuck("bad1"), stuck("bad2")]}
+    with embedded(tmp_path / "sandbox", estate=mixed, speed=2000) as sandbox:
+        sandbox.faults = [Fault(match="PUT /.*locks/keep", status=409, times=None)]
+        ended = Desk(sandbox, tmp_path)(
+            *FIX, "--wave", "1,100%", "--apply", "--yes", "--stop-after", "9", "--prove"
+        )
+        writes = set(short(written(sandbox)))
+    ending = document(ended)
+
+    assert ended.code == 5, ended.err
+    assert writes == {"DELETE", "POST aaa1", "PUT"}
+    assert [one["begun"] for one in ending["waves"]] == [True, False]
+    assert ending["waves"][1]["reason"] == "The lock keep of AZUREBACKUPRG_WESTEUROPE_1 is not back."
+    said = {one["playbook"]: (one["verdict"], one["reason"]) for one in ending["verified"]}
+    assert said["restore-point-lock"] == (
+        "undecidable", "the lock keep that was lifted for it is not back"
+    )  # fmt: skip
+    assert ending["proofs"] == []

@@ -11,7 +11,7 @@ opened is closed, by `carry_out` or, should the process be killed, by `resume`.
 
 from __future__ import annotations
 
-from azremedy.apply.engine import carry_out
+from azremedy.apply.engine import carry_out, not_back
 from azremedy.apply.needs import ArmClock, Clock, Journal, Result, Settings, Stop, Tell
 from azremedy.apply.recovery import Back, resume, rollback, ways_back
 from azremedy.apply.rights import check, missing
@@ -30,6 +30,7 @@ __all__ = [
     "check",
     "guarded",
     "missing",
+    "not_back",
     "resume",
     "rollback",
     "ways_back",

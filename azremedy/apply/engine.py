@@ -18,7 +18,7 @@ from azremedy.apply.needs import Clock, Interrupted, Journal, Result, Settings, 
 from azremedy.apply.nodes import Place, Walked
 from azremedy.arm import ArmId, Writer
 from azremedy.errors import ReadError
-from azremedy.plan import Bracket, Done, Group, Ladder, Node, Outcome, Step, steps
+from azremedy.plan import Bracket, Done, Group, Ladder, Node, Outcome, Step, brackets, steps
 
 THREADS: Final = 64
 """Groups under way at once at most; those that only wait for an unlocked scope do not count as writing."""
@@ -30,8 +30,10 @@ Against: TypeAlias = Callable[[Sequence[Group], Result], str | None]
 """Takes the groups of a wave that is over, and says what speaks against the next one, if anything does."""
 
 
-def _nothing_against(_groups: Sequence[Group], _result: Result) -> None:
-    """Let the next wave begin."""
+def not_back(_groups: Sequence[Group], result: Result) -> str | None:
+    """Say which lock that was lifted is not back: nothing further begins before it is."""
+    off = next((one.lock for one in result.unlocked if not one.closed), None)
+    return off and f"The lock {off.name} of {off.scope.name} is not back."
 
 
 def carry_out(  # noqa: PLR0917 - what a run needs, in the order of its docstring
@@ -43,7 +45,7 @@ def carry_out(  # noqa: PLR0917 - what a run needs, in the order of its docstrin
     tell: Tell,
     *,
     stop: Stop | None = None,
-    against: Against = _nothing_against,
+    against: Against = not_back,
 ) -> Result:
     """
     Carry out groups, up to `settings.parallel` of them writing at once, and return what became of each step.
@@ -52,8 +54,9 @@ def carry_out(  # noqa: PLR0917 - what a run needs, in the order of its docstrin
     group, never another. Brackets are closed whatever happens. `stop` is set by signals (see `azremedy.apply.guarded`);
     what was not sent by then is skipped. `tell` takes the commands that put lifted locks back, before they are lifted.
 
-    Waves are carried out one after the other. After each but the last `against` is given its groups and what became of
-    them, and says what speaks against the next one; all that comes later is then skipped for that reason.
+    Waves are carried out one after the other. After each but the last `against` is given its groups, what became of
+    them and the locks that were lifted by then, and says what speaks against the next one; all that comes later is then
+    skipped for that reason.
     """
     if not groups:
         return Result()
@@ -124,10 +127,15 @@ class _Run:
                 reason = f"{self.wrong} groups went wrong before, and the run stops after {limit}."
                 return skip(self.means, place, group.nodes, reason)
             walked = walk(self.means, place, group.nodes)
-        if any(done.outcome in WRONG for done in walked.done):
+        if any(done.outcome in WRONG for done in walked.done) or self.left_off(group):
             with self.mutex:
                 self.wrong += 1
         return walked.done
+
+    def left_off(self, group: Group) -> bool:
+        """Whether a lock that a group lifted is not back."""
+        lifted = {bracket.open.request.id for bracket in brackets(*group.nodes)}
+        return any(one.lock in lifted and not one.closed for one in self.means.unlocked)
 
 
 def walk(means: Means, place: Place, nodes: Sequence[Node]) -> Walked:

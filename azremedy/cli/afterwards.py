@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from azremedy.apply import Result, Settings
+from azremedy.apply import Result, Settings, not_back
 from azremedy.cli.looking import Look, scanned
 from azremedy.cli.output import note
 from azremedy.cli.progress import Show
 from azremedy.cli.proving import proved
 from azremedy.cli.writing import WRONG, Writing
 from azremedy.errors import AzremedyError, Exit, WriteError
-from azremedy.plan import Done, Group
+from azremedy.plan import Done, Group, Unlocked
 from azremedy.planfile import Asked, Refused
 from azremedy.report.outcome import Proof
 from azremedy.report.screen import count
@@ -122,12 +122,14 @@ class After:
             self.proofs += proving.proofs
 
     def enough(self, groups: Sequence[Group], result: Result) -> str | None:
-        """Return what speaks against going on after a wave: a proof that failed, or too much that went wrong."""
+        """Return what speaks against going on after a wave: a proof that failed, a lock that is not back, or too much that went wrong."""
         wave, vms = groups[0].wave, {vm for group in groups for cure in group.cures for vm in cure.vms}
         failed = next((one for one in self.proofs if one.vm in vms and not one.proved), None)
         if failed:
             return f"Wave {wave} is not proved: the backup of {failed.vm.name} did not complete."
         self.wrong += len(set(gone_wrong(groups, result, self.verified)))
+        if off := not_back(groups, result):
+            return off
         limit = self.settings.stop_after
         if limit is None or self.wrong < limit:
             return None
@@ -159,7 +161,21 @@ def looked_again(
     estate, scan = scanned(made.session, made.subscription, asked, show, now=now)
     before = approved.seen.scan.diagnoses
     beside = (one.finding for one in approved.seen.plan.by_hand if one.vm in vms)
-    return verify(groups, before, estate, scan.diagnoses, scan.not_evaluated, done=result.done, beside=beside)
+    return verify(
+        groups,
+        before,
+        estate,
+        scan.diagnoses,
+        scan.not_evaluated,
+        done=result.done,
+        beside=beside,
+        off=off(result.unlocked),
+    )
+
+
+def off(unlocked: Iterable[Unlocked]) -> frozenset[ArmId]:
+    """Return the locks that were lifted and are not back."""
+    return frozenset(one.lock for one in unlocked if not one.closed)
 
 
 def cured(verified: Iterable[Verified]) -> tuple[ArmId, ...]:

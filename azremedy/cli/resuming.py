@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from azremedy.cli.writing import (
 )
 from azremedy.errors import AzremedyError, Exit, PlanRefused
 from azremedy.journal import Run
-from azremedy.plan import Done, Outcome
+from azremedy.plan import Done, Outcome, Unlocked
 from azremedy.planfile import Asked
 from azremedy.playbook import load
 from azremedy.report import outcome
@@ -84,7 +84,7 @@ def resume_one(run: Run, cloud: str | None, tenant: str | None, log: Log) -> Exi
         codes = [of_steps(done, unlocked)]
         verified: tuple[Verified, ...] = ()
         if stopped is None:
-            verified, code = looked_again(made, journals.read(run.path))
+            verified, code = looked_again(made, journals.read(run.path), unlocked)
             codes.append(code)
     put(outcome.text(Ending(run.header.id, made.guid, done, unlocked, verified)))
     say_waves(run)
@@ -103,7 +103,9 @@ def say_waves(run: Run) -> None:
         )
 
 
-def looked_again(made: Writing, run: Run) -> tuple[tuple[Verified, ...], Exit]:
+def looked_again(
+    made: Writing, run: Run, unlocked: Iterable[Unlocked] = ()
+) -> tuple[tuple[Verified, ...], Exit]:
     """Read what a run was to cure again, and return what is left of it, or what it means that it cannot be read."""
     known = load()
     cures = [cure for group in run.groups for cure in group.cures if cure.playbook in known]
@@ -120,4 +122,8 @@ def looked_again(made: Writing, run: Run) -> tuple[tuple[Verified, ...], Exit]:
         complain(f"what run {run.header.id} was to cure could not be looked at again: {error}")
         return (), error.exit
     applied = [Done(one.group, one.step, Outcome.APPLIED) for one in run.entries if one.state == "confirmed"]
-    return verify_run(run.groups, known, estate, scan.diagnoses, scan.not_evaluated, done=applied), Exit.CLEAN
+    off = {one.lock for one in unlocked if not one.closed}
+    verified = verify_run(
+        run.groups, known, estate, scan.diagnoses, scan.not_evaluated, done=applied, off=off
+    )
+    return verified, Exit.CLEAN
