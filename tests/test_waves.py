@@ -430,3 +430,56 @@ def test_a_lock_that_is_not_back_keeps_the_next_wave_from_beginning_and_cures_no
         "undecidable", "the lock keep that was lifted for it is not back"
     )  # fmt: skip
     assert ending["proofs"] == []
+
+
+def killed(sandbox: Sandbox, folder: Path, after: list[str], *arguments: str | Path, **more: str) -> None:
+    """Run a command until these writes reached ARM, and kill it."""
+    with subprocess.Popen(
+        command(*arguments), env=environment(**variables(sandbox, folder), **more),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        while short(written(sandbox)) != after:
+            assert process.poll() is None, short(written(sandbox))
+            time.sleep(0.005)
+        process.kill()
+
+
+@posix
+def test_the_same_command_puts_back_what_the_journal_it_names_says_is_lifted_and_refuses_no_finished_wave(
+    run: Desk, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    before, kept, journal = locks(sandbox), tmp_path / "plan.json", tmp_path / "run.jsonl"
+    assert run(*FIX, *WAVES, "--save", kept).code == 0
+    again = ("fix", "--apply", "--plan", kept, "--yes", "--journal", journal, "-o", "json")
+    killed(sandbox, tmp_path, [*ALL_WAVES[:3], *LIFTED], *again, CI="true")
+    assert locks(sandbox) != before
+
+    ended = run(*again, CI="true")
+
+    assert "did not come to its end: resuming it first" in ended.err
+    assert locks(sandbox) == before
+    ending = document(ended)
+    assert [one["group"] for one in ending["refused"]] == []
+    assert ended.code == 0, ended.err
+    assert short(written(sandbox)) == [*ALL_WAVES[:3], *LIFTED, *BACK, *ALL_WAVES[3:]]
+    assert json.loads(run("runs", "-o", "json").out) == []
+    third = run(*again, CI="true")
+    assert third.code == 0, third.err
+    assert document(third)["refused"] == []
+
+
+def test_a_file_that_is_no_journal_of_this_plan_is_left_as_it_is(
+    run: Desk, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    kept, journal = tmp_path / "plan.json", tmp_path / "run.jsonl"
+    one = ("--apply", "--yes", "--journal", journal)
+    assert run(*FIX, "--vm", "web1", "--save", kept).code == 0
+    assert run(*FIX, "--vm", "web2", *one).code == 0
+    sandbox.clear()
+    before = journal.read_bytes()
+
+    for arguments in (("fix", "--plan", kept, *one), (*FIX, *one)):
+        ended = run(*arguments)
+        assert (ended.code, written(sandbox)) == (2, [])
+        assert f"{journal} is there already: name a new file for the journal." in ended.err
+    assert journal.read_bytes() == before

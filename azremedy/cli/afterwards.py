@@ -21,6 +21,7 @@ from azremedy.verify import Verdict, Verified, verify
 
 if TYPE_CHECKING:
     from azremedy.arm import ArmId
+    from azremedy.journal import Run
     from azremedy.plan import Choices
 
 CURED = frozenset({Verdict.FIXED, Verdict.RELIEVED})
@@ -39,6 +40,8 @@ class Approved:
     """The hash of the plan's file, where there is one."""
     over: tuple[Group, ...] = ()
     """Its groups that earlier runs carried out."""
+    kept: Run | None = None
+    """The earlier run in whose journal this one goes on."""
 
 
 @dataclass(slots=True)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from azremedy import journal as journals
 from azremedy import planfile
 from azremedy.apply import Result, Settings, carry_out, check
 from azremedy.ci import in_ci
 from azremedy.cli.afterwards import CURED, After, Approved
+from azremedy.cli.earlier import named, runs_of
 from azremedy.cli.fix import incomplete, log, plain, say_unfitting, seconds, table, there
 from azremedy.cli.fix_flags import Flags
 from azremedy.cli.looking import Look, look, one_subscription
@@ -26,7 +26,7 @@ from azremedy.cli.writing import Writing, of_signal, of_steps, of_verdicts, wors
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal
 from azremedy.plan import Bracket, FixClass, Group, Irreversible, Ladder, Node, steps
-from azremedy.planfile import Place, PlanFile
+from azremedy.planfile import Place
 from azremedy.report import outcome, render
 from azremedy.report.outcome import Ending, waves_of
 from azremedy.report.screen import vm_names
@@ -46,26 +46,28 @@ def applied(flags: Flags) -> Exit:
     """Carry out a plan that was saved, or one that is made and confirmed now."""
     file = planfile.load(flags.plan) if flags.plan else None
     asked, choices = (file.asked, file.choices) if file else (flags.asked, flags.choices)
-    named = flags.subscription or ((file.subscription,) if file else ())
+    of = flags.subscription or ((file.subscription,) if file else ())
     with ExitStack() as stack:
         show = stack.enter_context(progress(quiet=flags.quiet or flags.debug))
         deadline = seconds(flags.deadline)
         session = stack.enter_context(
             connect(flags.cloud, tenant=flags.tenant, deadline=deadline, log=log(flags), guests=asked.guest)
         )
-        subscription = one_subscription(session, named)
+        subscription = one_subscription(session, of)
         if file:
             planfile.check(file, Place(session.cloud, subscription), session.reader.now)
         made = stack.enter_context(writing(session, subscription))
+        kept = named(flags.journal, file, made)
         seen = look(
             session, subscription, asked, choices, show, now=flags.now, waves=file.waves if file else None
         )
         there(asked, choices, seen)
         if file is None:
             say_unfitting(seen, asked, choices)
-        done = over(file) if file else ()
+        earlier = runs_of(file, kept) if file else ()
+        done = tuple(group for run in earlier for group in run.over)
         groups, refused = planfile.approved(file, seen.plan.groups, done) if file else (seen.plan.groups, ())
-        approved = Approved(asked, choices, seen, groups, refused, file.sha256 if file else None, done)
+        approved = Approved(asked, choices, seen, groups, refused, file.sha256 if file else None, done, kept)
         return carried_out(flags, made, approved, show)
 
 
@@ -85,8 +87,13 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         check(made.writer, groups, settings.max_unlocked)
         refuse_old_proof(made.writer.now - created, groups)
         after.prove_earlier()
-        begun = made.begun(approved.plan or document["sha256"], settings)
-        with Journal.new(begun, flags.journal) as journal:
+        begun = (
+            approved.kept.header
+            if approved.kept
+            else made.begun(approved.plan or document["sha256"], settings)
+        )
+        opened = Journal.append(approved.kept.path) if approved.kept else Journal.new(begun, flags.journal)
+        with opened as journal:
             run = begun.id
             if not flags.quiet:
                 note(f"azremedy: run {run}, journal {journal.path}")
@@ -122,16 +129,6 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
     ending = replace(ending, done=done, verified=after.verified, proofs=after.proofs, by_hand=left)
     report(flags, ending)
     return worst([ended(ending), after.code, incomplete(flags, seen)])
-
-
-def over(file: PlanFile) -> tuple[Group, ...]:
-    """Return the groups of a plan with waves that earlier runs of this machine carried out, and say which runs did."""
-    if not file.waves:
-        return ()
-    earlier = [run for run in journals.runs() if run.header.plan == file.sha256]
-    if earlier:
-        note(f"azremedy: going on with this plan after run {', '.join(run.header.id for run in earlier)}")
-    return tuple(group for run in earlier for group in run.over)
 
 
 def settings_of(flags: Flags, choices: Choices) -> Settings:
@@ -199,7 +196,7 @@ def confirm(flags: Flags, groups: Sequence[Group]) -> None:
     if not flags.yes:
         click.confirm(f"Carry out {counted(groups)}?", abort=True, err=True)
     for vm, name in vm_names(destroyed(groups)).items():
-        if named(vm, (*flags.confirm, *flags.delete_collection)):
+        if is_named(vm, (*flags.confirm, *flags.delete_collection)):
             continue
         if not terminal:
             raise AzremedyError(
@@ -243,7 +240,7 @@ def lost(groups: Iterable[Group], vm: ArmId) -> bool:
     )
 
 
-def named(vm: ArmId, names: Iterable[str]) -> bool:
+def is_named(vm: ArmId, names: Iterable[str]) -> bool:
     return any(vm in Selection.of(vms=[name]) for name in names)
 
 

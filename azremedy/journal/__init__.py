@@ -2,7 +2,8 @@
 The journal of a run: what it was about to do, on disk before it did it, and what became of it.
 
 One file a run, one JSON object a line, appended only and flushed to disk line by line. The first line says who runs
-what where, the second holds the whole plan, and each further one is an event of a step, which `step` names:
+what where, the second holds the whole plan, and each further one is an event of a step, which `step` names. Where a run
+goes on with its plan in the same file, a further line holds what is left of that:
 
     intend       about to be sent; `does` is the step, `body` what was read just before, `opens` close or keep
     sent         ARM took it; `operation` is the address of what goes on behind it, `job` the backup it started

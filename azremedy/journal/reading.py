@@ -150,7 +150,9 @@ def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
         name, key = event["event"], event.get("step", "")
         match name:
             case "plan":
-                groups = loaded(tuple[Group, ...], event["groups"])
+                now = loaded(tuple[Group, ...], event["groups"])
+                again = {one.id for one in now}
+                groups = (*(one for one in groups if one.id not in again), *now)
             case "finished":
                 finished = True
             case "intend":
