@@ -36,12 +36,20 @@ from azremedy.watch.telling import Command, Lines, Webhook
 posix = pytest.mark.skipif(os.name == "nt", reason="signals are another matter on Windows")
 
 ONCE = ("watch", "-s", "demo", "--once", "-o", "jsonl")
+EVERY = ("watch", "-s", "*", "--once", "-o", "jsonl")
 STATUS = "properties.instanceView.statuses"
 
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
     with embedded(tmp_path / "sandbox", estate="demo") as running:
+        yield running
+
+
+@pytest.fixture
+def several(tmp_path: Path) -> Iterator[Sandbox]:
+    """Three subscriptions, with something to find in one of them at least."""
+    with embedded(tmp_path / "sandbox", estate=fleet(3, 20, 1)) as running:
         yield running
 
 
@@ -67,6 +75,16 @@ def short(findings: list[Mapping[str, Any]]) -> list[str]:
 def key(sandbox: Sandbox, ending: str) -> str:
     [found] = [one for one in sandbox.snapshot() if one.endswith(ending)]
     return found
+
+
+def subscriptions(sandbox: Sandbox) -> list[str]:
+    """Their GUIDs."""
+    return [one.rpartition("/")[2] for one in sandbox.snapshot() if one.count("/") == 2]
+
+
+def disable(sandbox: Sandbox, subscription: str) -> None:
+    """Take a subscription out of what `*` shows."""
+    sandbox.change(f"/subscriptions/{subscription}", "state", "Disabled")
 
 
 def open_nsg(sandbox: Sandbox) -> None:
@@ -206,6 +224,91 @@ def test_a_subscription_that_cannot_be_read_costs_only_itself(tmp_path: Path) ->
 
 def is_vm(key: str) -> bool:
     return "/virtualmachines/" in key and key.count("/") == 8
+
+
+class TestASubscription:
+    """One that is not shown any more is unread: nobody takes it for healthy, and for gone even less."""
+
+    def test_that_is_not_shown_any_more_is_told_as_unread_once_until_it_is_shown_again(
+        self, several: Sandbox, tmp_path: Path
+    ) -> None:
+        run, file = Desk(several, tmp_path), tmp_path / "m.prom"
+        [first] = told(run(*EVERY).out)
+        lost = first["new"][0]["vm"].split("/")[2]
+        disable(several, lost)
+        hidden, still = (run(*EVERY, "--metrics", file) for _ in range(2))
+        [news] = told(hidden.out)
+
+        assert (hidden.code, still.code, still.out) == (3, 3, "")
+        assert [(one["what"], one["scope"]) for one in news["unread"]] == [
+            ("subscription", f"/subscriptions/{lost}")
+        ]
+        assert news["gone"] == []
+        assert {one["vm"].split("/")[2] for one in news["unseen"]} == {lost}
+        assert "is not, or not as enabled" in hidden.err
+        values = metrics(file)
+        assert (values["azremedy_scan_whole",], values["azremedy_unread_subscriptions",]) == (0, 1)
+        several.change(f"/subscriptions/{lost}", "state", "Enabled")
+        shown = run(*EVERY)
+        [again] = told(shown.out)
+        assert (shown.code, again["readAgain"]) == (0, [f"subscription of /subscriptions/{lost}"])
+        assert (again["new"], again["gone"]) == ([], [])
+
+    def test_is_forgotten_when_that_is_said(self, several: Sandbox, tmp_path: Path) -> None:
+        run = Desk(several, tmp_path)
+        [first] = told(run(*EVERY).out)
+        lost = first["new"][0]["vm"].split("/")[2]
+        disable(several, lost)
+        run(*EVERY)
+        forgotten, after = run(*EVERY, "--forget", lost), run(*EVERY)
+        mistaken = run(*EVERY, "--forget", "demo")
+
+        assert [(one.code, one.out) for one in (forgotten, after)] == [(0, "")] * 2
+        assert lost not in "".join(one.read_text() for one in (tmp_path / "state").rglob("watch/*.json"))
+        assert (mistaken.code, "give its GUID" in mistaken.err) == (2, True)
+
+    def test_that_left_a_file_of_names_is_forgotten_and_was_not_read_again(
+        self, several: Sandbox, tmp_path: Path
+    ) -> None:
+        run, names = Desk(several, tmp_path), tmp_path / "names.txt"
+        good, other, dead = (*subscriptions(several)[:2], "00000000-0000-0000-0000-00000000dead")
+        watched = ("watch", "-s", f"@{names}", "--once", "-o", "jsonl")
+        names.write_text(f"{good}\n{other}\n{dead}")
+        assert run(*watched).code == 3
+        names.write_text(good)
+        ended = run(*watched)
+
+        assert (ended.code, ended.out) == (0, ""), ended.err
+        kept = "".join(one.read_text() for one in (tmp_path / "state").rglob("watch/*.json"))
+        assert not any(one in kept for one in (other, dead))
+
+    def test_that_is_not_shown_any_more_is_named_to_nobody_under_a_mask(
+        self, several: Sandbox, tmp_path: Path
+    ) -> None:
+        run = Desk(several, tmp_path)
+        [first] = told(run(*EVERY).out)
+        lost, vm = first["new"][0]["vm"].split("/")[2::6]
+        run(*EVERY, "--mask")
+        disable(several, lost)
+        ended = run(*EVERY, "--mask")
+
+        assert len(told(ended.out)[0]["unread"]) == 1
+        for name in (lost, vm):
+            assert name not in ended.out + ended.err
+
+    def test_in_which_less_is_read_than_before_has_nothing_that_is_read_again(
+        self, run: Desk, sandbox: Sandbox
+    ) -> None:
+        sandbox.faults = [Fault(match="GET .*/backupProtectedItems", status=403, times=None)]
+        [first] = told(run(*ONCE).out)
+        sandbox.faults = [Fault(match="GET .*/vaults$", status=403, times=None)]
+        [news] = told(run(*ONCE).out)
+        sandbox.faults = []
+        [again] = told(run(*ONCE).out)
+
+        assert {one["what"] for one in first["unread"]} == {"protected items"}
+        assert ([one["what"] for one in news["unread"]], news["readAgain"]) == (["vaults"], [])
+        assert {one.split(" of ")[0] for one in again["readAgain"]} == {"vaults", "protected items"}
 
 
 def test_a_scan_that_comes_to_nothing_is_told_once_and_so_is_its_end(run: Desk, sandbox: Sandbox) -> None:

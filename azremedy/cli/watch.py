@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -28,6 +29,8 @@ The options of `scan` that mean nothing here: those that say what becomes of one
 inside while nobody looks.
 """
 
+GUID: Final = re.compile(r"/subscriptions/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 OUTPUTS = ("table", "jsonl", "none")
 
 
@@ -39,11 +42,20 @@ class Watch:
     once: bool
     due: timedelta
     last: Path | None
+    forget: tuple[str, ...]
     webhook: Webhook | None
     append: Path | None
     run: Command | None
     metrics: Path | None
     output: str
+
+
+def subscription(written: str) -> str:
+    """Return the lower-cased id of the subscription of a GUID or an id."""
+    id_ = written if "/" in written else f"/subscriptions/{written}"
+    if not GUID.fullmatch(id_):
+        raise click.BadParameter(f"{written!r} is no subscription's id: give its GUID.")
+    return id_.lower()
 
 
 def webhook(written: str) -> Webhook:
@@ -84,6 +96,14 @@ def command(written: str) -> Command:
     type=target,
     metavar="FILE",
     help="What the last scan found is kept here.  [default: a file in the user's state folder]",
+)
+@option(
+    "--forget",
+    type=subscription,
+    multiple=True,
+    metavar="ID",
+    environment=False,
+    help="Forget what is known of this subscription, which is not shown any more; may be repeated.",
 )
 @option(
     "--webhook",

@@ -18,6 +18,7 @@ from azremedy.cli.gaps import complain_of_gaps
 from azremedy.cli.output import complain, note, put, save
 from azremedy.cli.scan import Result, chosen, ending, found, tell_calls
 from azremedy.cli.scan_flags import Flags
+from azremedy.cli.subscriptions import listed
 from azremedy.cli.watch import LEFT_OUT, Watch
 from azremedy.errors import AzremedyError, Exit
 from azremedy.playbook import load
@@ -26,6 +27,7 @@ from azremedy.watch import metrics
 from azremedy.watch.document import document, line, text
 from azremedy.watch.memory import Asked, Memory
 from azremedy.watch.news import Looked, after, counts, news_of, shown_as
+from azremedy.watch.shown import forgetting, hidden, looked_at
 from azremedy.watch.telling import Lines, Teller, everybody
 
 ASIDE: Final = frozenset(
@@ -43,7 +45,8 @@ def watched(flags: Flags, own: Watch) -> Exit:
     asked = asked_of(flags)
     file = own.last or memories.file_of(asked)
     with memories.held(file):
-        watching = Watching(flags, own, asked, file, memories.read(file, asked))
+        known = forgetting(memories.read(file, asked), own.forget)
+        watching = Watching(flags, own, asked, file, known)
         code = watching.round(first=True)
         while not own.once:
             watching.wait()
@@ -56,6 +59,16 @@ def asked_of(flags: Flags) -> Asked:
     asked = {one.name: getattr(flags, one.name) for one in fields(flags) if one.name not in ASIDE}
     unsaid = {one.name: one.default for one in fields(flags)}
     return {name: plain(value) for name, value in sorted(asked.items()) if value and value != unsaid[name]}
+
+
+def dropping(flags: Flags) -> bool:
+    """Whether nothing but names in a file says what is looked at: who takes one out means it."""
+    files = any(name.startswith("@") for name in flags.subscription)
+    return files and not flags.management_group and "*" not in names(flags)
+
+
+def names(flags: Flags) -> list[str]:
+    return [one for name in flags.subscription for one in listed(name)]
 
 
 def plain(value: Any) -> Any:
@@ -111,6 +124,7 @@ class Watching:
             complain(str(error))
             looked = Looked(datetime.now(UTC), failure=error)
             return looked, self.veiled(looked), error.exit
+        result = self.with_hidden(result)
         known = [one.known for one in self.memory.findings]
         result = replace(result, compared=accepted.compared(result.scans, known))
         for said in accepted.complaints(flags.accepted, result.scans):
@@ -121,6 +135,16 @@ class Watching:
             complain_of_gaps(result)
         looked = looked_of(result)
         return looked, self.veiled(looked), ending(flags, result)
+
+    def with_hidden(self, result: Result) -> Result:
+        """Return the result with what is not shown any more as unread; what a file named and does not any more is forgotten."""
+        if dropping(self.flags):
+            gone = self.memory.subscriptions - looked_at(result.scans, result.failed)
+            self.memory = forgetting(self.memory, gone)
+        missing = hidden(self.memory, result.scans, result.failed)
+        if self.flags.mask:
+            self.flags.mask.every.learn(missing)
+        return replace(result, failed=(*result.failed, *missing))
 
     def veiled(self, looked: Looked) -> Looked:
         """Return what is shown: with `--mask` under pseudonyms."""

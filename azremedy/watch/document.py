@@ -96,8 +96,11 @@ def summary(made: Mapping[str, Any]) -> str:
     """Return how many changes there are of each kind."""
     if made["failure"]:
         return "the scan failed"
-    words = ("new", "worse", "gone", "due", "unexplained", "unread")
-    return ", ".join(f"{len(made[word])} {word}" for word in words if made[word]) or "nothing new"
+    words = {one: one for one in ("new", "worse", "gone", "due", "unexplained", "unread")}
+    said = {**words, "readAgain": "read again"}
+    return (
+        ", ".join(f"{len(made[name])} {word}" for name, word in said.items() if made[name]) or "nothing new"
+    )
 
 
 def place(vm: str) -> str:

@@ -47,12 +47,14 @@ class Memory(msgspec.Struct, frozen=True, rename="camel"):
     """
     What is known after a scan.
 
-    `at` is when it ended, `succeeded` when one last read all that it was asked for. `unread` and `unexplained` name what was
-    told of already; `failure` is the exit code of a scan that came to nothing.
+    `at` is when it ended, `succeeded` when one last read all that it was asked for. `subscriptions` are all that were looked
+    at, by lower-cased id, those included that are not shown any more. `unread` and `unexplained` name what was told of already;
+    `failure` is the exit code of a scan that came to nothing.
     """
 
     at: datetime | None = None
     succeeded: datetime | None = None
+    subscriptions: frozenset[str] = frozenset()
     findings: tuple[Found, ...] = ()
     unread: frozenset[str] = frozenset()
     unexplained: frozenset[str] = frozenset()

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
+from msgspec import structs
+
 from azremedy.baseline import Comparison, Known, Since
 from azremedy.errors import AzremedyError
 from azremedy.resources import Unread
 from azremedy.scan import Diagnosis, Scan, Unexplained
 from azremedy.watch.memory import Found, Memory
+from azremedy.watch.shown import gap_key, looked_at, scope_of, subscription_of
 
 TOLD_ANEW: Final = (Since.NEW, Since.WORSE)
 
@@ -83,7 +86,6 @@ def news_of(last: Memory, looked: Looked, within: timedelta) -> News:
         return News(looked.at, last.at, failure=looked.failure if anew else None)
     since = looked.compared.since
     told = {one.fingerprint: one.due for one in last.findings}
-    gaps = {gap_key(one) for one in looked.unread}
     return News(
         at=looked.at,
         since=last.at,
@@ -99,7 +101,7 @@ def news_of(last: Memory, looked: Looked, within: timedelta) -> News:
         ),
         unexplained=tuple(one for one in looked.unexplained if one.vm.key not in last.unexplained),
         unread=tuple(one for one in looked.unread if gap_key(one) not in last.unread),
-        read_again=tuple(sorted(last.unread - gaps)),
+        read_again=tuple(sorted(read_again(last.unread, looked))),
         recovered=last.failure is not None,
     )
 
@@ -141,25 +143,35 @@ def earlier(due: date | None, told: date | None) -> bool:
     return due is not None and (told is None or due < told)
 
 
-def gap_key(one: Unread) -> str:
-    """Return the words that name what could not be read; why is another matter."""
-    return f"{one.read} of {one.scope.key}"
+def read_again(unread: Iterable[str], looked: Looked) -> frozenset[str]:
+    """
+    Return what was unread and is not any more.
+
+    That is only what was asked for: not in a subscription that was not looked at, nor below what itself is unread.
+    """
+    gaps = {gap_key(one) for one in looked.unread}
+    above = tuple(f"{one.scope.key}/" for one in looked.unread)
+    read = {scan.subscription.id.key for scan in looked.scans} | {None}
+    return frozenset(
+        one
+        for one in unread
+        if one not in gaps and subscription_of(scope := scope_of(one)) in read and not scope.startswith(above)
+    )
 
 
 def after(last: Memory, looked: Looked, within: timedelta) -> Memory:
     """Return what is known after a scan. What it could not look at stays as it was known."""
     if looked.failure is not None:
-        return Memory(
-            looked.at, last.succeeded, last.findings, last.unread, last.unexplained, int(looked.failure.exit)
-        )
+        return structs.replace(last, at=looked.at, failure=int(looked.failure.exit))
     before = {one.fingerprint: one for one in last.findings}
     found = [remembered(one, before.get(one.fingerprint), looked.at, within) for one in looked.diagnoses]
     unseen = [before[one.fingerprint] for one in looked.compared.unseen]
     return Memory(
         at=looked.at,
         succeeded=looked.at if looked.whole else last.succeeded,
+        subscriptions=last.subscriptions | looked_at(looked.scans, looked.failed),
         findings=tuple(sorted((*found, *unseen), key=lambda one: one.fingerprint)),
-        unread=frozenset(map(gap_key, looked.unread)),
+        unread=frozenset(map(gap_key, looked.unread)) | last.unread - read_again(last.unread, looked),
         unexplained=frozenset(one.vm.key for one in looked.unexplained) | still(last.unexplained, looked),
     )
 
