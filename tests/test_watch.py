@@ -397,6 +397,30 @@ def test_a_memory_is_its_owners_alone_and_belongs_to_one_question(run: Desk, tmp
     assert os.name == "nt" or S_IMODE(made.stat().st_mode) == 0o600
 
 
+def test_a_default_subscription_and_a_tenant_are_a_part_of_the_question(
+    several: Sandbox, tmp_path: Path
+) -> None:
+    run, default = (
+        Desk(several, tmp_path),
+        ("watch", "--once", "-o", "none", "--last", tmp_path / "last.json"),
+    )
+    one, other = subscriptions(several)[:2]
+    first = run(*default, AZURE_SUBSCRIPTION_ID=one)
+    (tmp_path / ".azure").mkdir()
+    profile = {"id": other, "isDefault": True, "environmentName": "AzureCloud"}
+    (tmp_path / ".azure" / "azureProfile.json").write_text(json.dumps({"subscriptions": [profile]}))
+    others = [
+        run(*default, AZURE_SUBSCRIPTION_ID=other),
+        run(*default),
+        run(*default, AZURE_SUBSCRIPTION_ID=one, AZURE_TENANT_ID=other),
+    ]
+    same = [run(*default, AZURE_SUBSCRIPTION_ID=one), run(*default, "-s", one)]
+
+    assert [ended.code for ended in (first, *same)] == [0, 0, 0]
+    for ended in others:
+        assert (ended.code, "belongs to a watch that asks for something else" in ended.err) == (2, True)
+
+
 @posix
 def test_two_do_not_watch_with_one_memory(run: Desk, sandbox: Sandbox, tmp_path: Path) -> None:
     with watching(sandbox, tmp_path, "--every", "1h") as process:

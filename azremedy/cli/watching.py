@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
+from azremedy.azure.subscriptions import default_subscription
 from azremedy.baseline import Comparison
 from azremedy.cli import accepted
 from azremedy.cli.gaps import complain_of_gaps
@@ -36,12 +38,16 @@ ASIDE: Final = frozenset(
 )  # fmt: skip
 """Flags that do not change what is looked for, and where."""
 
+PLACES: Final = {"tenant": "AZURE_TENANT_ID", "cloud": "AZURE_RESOURCE_MANAGER_ENDPOINT"}
+"""Variables that say where is looked, for want of a flag."""
+
 SLICE: Final = 0.5
 """Seconds of waiting after which a signal is heard where waiting itself hears none."""
 
 
 def watched(flags: Flags, own: Watch) -> Exit:
     """Scan, tell and wait, until a signal ends it; or once."""
+    flags = settled(flags)
     asked = asked_of(flags)
     file = own.last or memories.file_of(asked)
     with memories.held(file):
@@ -54,9 +60,18 @@ def watched(flags: Flags, own: Watch) -> Exit:
         return code
 
 
+def settled(flags: Flags) -> Flags:
+    """Return the flags with the subscription that is meant where none is named: a watch stays with it."""
+    if flags.subscription or flags.management_group or flags.cloud == "sandbox":
+        return flags
+    default = default_subscription(os.environ, (flags.cloud or "public").lower())
+    return replace(flags, subscription=(default,) if default else ())
+
+
 def asked_of(flags: Flags) -> Asked:
     """Return what is looked for, and where, by the names of flags, but for what is as it is without being said."""
     asked = {one.name: getattr(flags, one.name) for one in fields(flags) if one.name not in ASIDE}
+    asked |= {name: asked[name] or os.environ.get(variable) for name, variable in PLACES.items()}
     unsaid = {one.name: one.default for one in fields(flags)}
     return {name: plain(value) for name, value in sorted(asked.items()) if value and value != unsaid[name]}
 
@@ -117,14 +132,13 @@ class Watching:
         try:
             today = datetime.now(UTC).date()
             flags = replace(self.flags, accepted=accepted.of_file(self.flags.suppressions, load(), today))
-            result = found(flags, chosen(flags.playbook))
+            result = self.with_hidden(found(flags, chosen(flags.playbook)))
         except AzremedyError as error:
             if first and error.exit is Exit.USAGE:
                 raise
             complain(str(error))
             looked = Looked(datetime.now(UTC), failure=error)
             return looked, self.veiled(looked), error.exit
-        result = self.with_hidden(result)
         known = [one.known for one in self.memory.findings]
         result = replace(result, compared=accepted.compared(result.scans, known))
         for said in accepted.complaints(flags.accepted, result.scans):
