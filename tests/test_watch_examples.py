@@ -147,6 +147,7 @@ def test_what_the_last_scan_found_is_kept_also_where_the_workflow_fails() -> Non
     assert saved["if"] == "always()"
     assert restored["with"]["path"] == saved["with"]["path"] == "azremedy-last.json"
     assert saved["with"]["key"].startswith(restored["with"]["restore-keys"])
+    assert {"github.run_id", "github.run_attempt"} <= set(re.findall(r"[\w.]+", saved["with"]["key"]))
 
 
 @posix
