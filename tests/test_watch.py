@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -312,7 +315,7 @@ class TestASubscription:
 
 
 def test_a_scan_that_comes_to_nothing_is_told_once_and_so_is_its_end(run: Desk, sandbox: Sandbox) -> None:
-    run(*ONCE)
+    [first] = told(run(*ONCE).out)
     sandbox.faults = [Fault(match="GET .*/subscriptions", status=403, times=None)]
     failed, again = run(*ONCE), run(*ONCE)
     [news] = told(failed.out)
@@ -320,10 +323,12 @@ def test_a_scan_that_comes_to_nothing_is_told_once_and_so_is_its_end(run: Desk, 
     assert (failed.code, again.code, again.out) == (3, 3, "")
     assert news["failure"]["exitCode"] == 3
     assert news["summary"] is None
+    assert re.fullmatch(r"[-0-9]{10}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", news["at"])
     assert "nothing is known, as before" in again.err
     sandbox.faults = []
     [recovered] = told(run(*ONCE).out)
     assert (recovered["recovered"], recovered["new"], recovered["gone"]) == (True, [], [])
+    assert recovered["since"] == first["at"]
 
 
 def test_a_secret_that_is_refused_is_exit_code_4(run: Desk) -> None:
@@ -459,6 +464,16 @@ def test_every_flag_of_scan_that_says_what_to_look_at_is_here() -> None:
     assert not {"guest", "now", "estate"} & ours
 
 
+def drip(server: socket.socket) -> None:
+    """Answer one request, a piece of a header at a time, for six seconds."""
+    with server.accept()[0] as connection, suppress(OSError):
+        connection.sendall(b"HTTP/1.1 204 OK\r\nX-Drip: ")
+        for _ in range(30):
+            connection.sendall(b".")
+            time.sleep(0.2)
+        connection.sendall(b"\r\n\r\n")
+
+
 class TestTheWebhook:
     def test_gets_the_news_and_its_address_is_shown_nowhere(self, run: Desk, tmp_path: Path) -> None:
         with listening() as hook:
@@ -509,6 +524,18 @@ class TestTheWebhook:
 
             assert len(hook.got) == 3
             assert 1 <= time.monotonic() - began < 5
+
+    def test_that_drips_its_answer_is_waited_for_no_longer_than_the_deadline(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=drip, args=(server,), daemon=True).start()
+            hook = Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/S3CRET", deadline=1)
+            began = time.monotonic()
+            with pytest.raises(
+                AzremedyError, match=r"127\.0\.0\.1 was not told: it did not answer within 1 s"
+            ):
+                hook.tell({}, Event())
+
+        assert time.monotonic() - began < 4
 
     def test_follows_no_redirect(self) -> None:
         with listening() as hook, listening() as other:
@@ -595,6 +622,17 @@ class TestTheCommand:
         assert json.loads((tmp_path / "told.json").read_text()) == [["a b", "$HOME", "*"], hostile]
         assert [one.name for one in tmp_path.iterdir()] == ["told.json"]
 
+    def test_gets_nothing_to_sign_in_with(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("AZURE_CLIENT_SECRET", "AZREMEDY_WEBHOOK", "IDENTITY_HEADER", "KEPT"):
+            monkeypatch.setenv(name, "S3CRET")
+        script = (
+            f"import os, pathlib; pathlib.Path({str(tmp_path / 'told')!r}).write_text(repr(dict(os.environ)))"
+        )
+        Command((sys.executable, "-c", script)).tell({}, Event())
+        given = ast.literal_eval((tmp_path / "told").read_text())
+
+        assert [name for name, value in given.items() if value == "S3CRET"] == ["KEPT"]
+
     def test_that_fails_or_does_not_end_is_said(self) -> None:
         python = (sys.executable, "-c")
         with pytest.raises(AzremedyError, match=r"^The command python\S* ended with 7\.$"):
@@ -679,8 +717,37 @@ def test_metrics_are_those_of_the_last_scan_and_what_is_unknown_has_no_number(
     sandbox.faults = [Fault(match="GET .*/subscriptions", status=403, times=None)]
     run(*ONCE, "--metrics", file)
     nothing = metrics(file)
-    assert {name for name, *_ in nothing} & {"azremedy_findings", "azremedy_vms"} == set()
+    unknown = {"azremedy_findings", "azremedy_vms", "azremedy_unread_subscriptions"}
+    assert {name for name, *_ in nothing} & unknown == set()
     assert nothing["azremedy_scan_whole",] == 0
+
+
+def test_a_file_that_cannot_be_written_keeps_nobody_from_being_told(run: Desk, tmp_path: Path) -> None:
+    file = tmp_path / "azremedy.prom"
+    file.symlink_to(tmp_path / "nowhere" / "azremedy.prom")
+    blind = (*ONCE, "--metrics", file)
+    first, second = run(*blind), run(*blind)
+
+    assert (first.code, len(told(first.out)[0]["new"])) == (2, 15)
+    assert (second.code, second.out) == (2, "")
+    assert "cannot write" in second.err
+
+
+@posix
+def test_a_file_that_cannot_be_written_any_more_ends_no_watch(sandbox: Sandbox, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    files = ("--metrics", folder / "m.prom", "--last", folder / "last.json")
+    with watching(sandbox, tmp_path, "--every", "1s", *files) as process:
+        wait_for(process, "the next scan is at")
+        shutil.rmtree(folder)
+        open_nsg(sandbox)
+        for words in ("last.json", "m.prom", "the next scan is at", "nothing new"):
+            wait_for(process, words)
+        process.terminate()
+        out, _ = process.communicate(timeout=10)
+
+    assert [short(one["gone"]) for one in told(out)] == [[], ["web1 storage-egress"]]
 
 
 @contextmanager

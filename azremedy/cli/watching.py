@@ -119,13 +119,14 @@ class Watching:
         looked, shown, code = self.look(first=first)
         known = after(self.memory, looked, self.own.due)
         with undisturbed() as hurry:
+            well = self.told(looked, shown, hurry)
+            if well:
+                well = wrote(self.file, memories.dumped(self.asked, known), private=True)
+                self.memory = known
             if self.own.metrics:
-                save(self.own.metrics, metrics.text(shown, known, time.monotonic() - self.begun))
-            if not self.told(looked, shown, hurry):
-                return max(code, Exit.USAGE)
-            save(self.file, memories.dumped(self.asked, known), private=True)
-            self.memory = known
-        return code
+                took = time.monotonic() - self.begun
+                well &= wrote(self.own.metrics, metrics.text(shown, known, took))
+        return code if well else max(code, Exit.USAGE)
 
     def look(self, *, first: bool) -> tuple[Looked, Looked, Exit]:
         """Scan, and return what came of it, the same as it is shown, and its exit code."""
@@ -137,7 +138,7 @@ class Watching:
             if first and error.exit is Exit.USAGE:
                 raise
             complain(str(error))
-            looked = Looked(datetime.now(UTC), failure=error)
+            looked = Looked(self.now(), failure=error)
             return looked, self.veiled(looked), error.exit
         known = [one.known for one in self.memory.findings]
         result = replace(result, compared=accepted.compared(result.scans, known))
@@ -147,7 +148,7 @@ class Watching:
             tell_calls(result)
         if result.incomplete and not flags.allow_partial:
             complain_of_gaps(result)
-        looked = looked_of(result)
+        looked = looked_of(result, self.now())
         return looked, self.veiled(looked), ending(flags, result)
 
     def with_hidden(self, result: Result) -> Result:
@@ -159,6 +160,11 @@ class Watching:
         if self.flags.mask:
             self.flags.mask.every.learn(missing)
         return replace(result, failed=(*result.failed, *missing))
+
+    def now(self) -> datetime:
+        """Return the time where ARM told none: that of this machine in whole seconds, and never before what was told."""
+        here = datetime.now(UTC).replace(microsecond=0)
+        return max(here, self.memory.at or here)
 
     def veiled(self, looked: Looked) -> Looked:
         """Return what is shown: with `--mask` under pseudonyms."""
@@ -200,9 +206,19 @@ class Watching:
             time.sleep(min(rest, SLICE))
 
 
-def looked_of(result: Result) -> Looked:
-    """Return how a scan came out, at the time of ARM's last answer."""
-    at = max((scan.finished for scan in result.scans), default=datetime.now(UTC))
+def wrote(path: Path, content: bytes, *, private: bool = False) -> bool:
+    """Write a file, and return whether that went well; a watch goes on where not, and that is said."""
+    try:
+        save(path, content, private=private)
+    except AzremedyError as error:
+        complain(str(error))
+        return False
+    return True
+
+
+def looked_of(result: Result, now: datetime) -> Looked:
+    """Return how a scan came out, at the time of ARM's last answer; at `now` where it gave none."""
+    at = max((scan.finished for scan in result.scans), default=now)
     return Looked(at, result.scans, result.failed, result.compared or Comparison({}))
 
 

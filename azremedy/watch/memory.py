@@ -47,9 +47,9 @@ class Memory(msgspec.Struct, frozen=True, rename="camel"):
     """
     What is known after a scan.
 
-    `at` is when it ended, `succeeded` when one last read all that it was asked for. `subscriptions` are all that were looked
-    at, by lower-cased id, those included that are not shown any more. `unread` and `unexplained` name what was told of already;
-    `failure` is the exit code of a scan that came to nothing.
+    `at` is when the last one ended that came to something, `succeeded` when one last read all that it was asked for.
+    `subscriptions` are all that were looked at, by lower-cased id, those included that are not shown any more. `unread` and
+    `unexplained` name what was told of already; `failure` is the exit code of a scan that came to nothing.
     """
 
     at: datetime | None = None

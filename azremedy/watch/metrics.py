@@ -67,14 +67,12 @@ def about_scan(registry: CollectorRegistry, looked: Looked, memory: Memory, seco
         ("azremedy_scan_whole", "Whether all that was asked for was read.", float(looked.whole)),
         ("azremedy_scan_end_timestamp_seconds", "When the last scan ended.", looked.at.timestamp()),
         ("azremedy_scan_duration_seconds", "How long the last scan took.", seconds),
-        (
-            "azremedy_unread_subscriptions",
-            "Subscriptions of which nothing could be read.",
-            float(len(looked.failed)),
-        ),
     )
     for name, said, value in plain:
         Gauge(name, said, registry=registry).set(value)
+    if looked.failure is None:
+        said = "Subscriptions of which nothing could be read."
+        Gauge("azremedy_unread_subscriptions", said, registry=registry).set(len(looked.failed))
     if memory.succeeded:
         said = "When a scan last read all that it was asked for."
         one = Gauge("azremedy_scan_whole_timestamp_seconds", said, registry=registry)

@@ -55,7 +55,7 @@ class Looked:
 @dataclass(frozen=True, slots=True)
 class News:
     """
-    What changed since the last scan, which ended at `since` (None: there was none).
+    What changed since the last scan that came to something, which ended at `since` (None: there was none).
 
     `due` are findings that were known, on whose day backups fail and that comes near; a new one has its day, too.
     `read_again` says what can be read again, in the words in which it was told to be unread; `recovered` that a scan came to
@@ -160,9 +160,13 @@ def read_again(unread: Iterable[str], looked: Looked) -> frozenset[str]:
 
 
 def after(last: Memory, looked: Looked, within: timedelta) -> Memory:
-    """Return what is known after a scan. What it could not look at stays as it was known."""
+    """
+    Return what is known after a scan. What it could not look at stays as it was known.
+
+    One that came to nothing leaves the time as it was, too: it has none by ARM's clock, which may be another than that here.
+    """
     if looked.failure is not None:
-        return structs.replace(last, at=looked.at, failure=int(looked.failure.exit))
+        return structs.replace(last, failure=int(looked.failure.exit))
     before = {one.fingerprint: one for one in last.findings}
     found = [remembered(one, before.get(one.fingerprint), looked.at, within) for one in looked.diagnoses]
     unseen = [before[one.fingerprint] for one in looked.compared.unseen]

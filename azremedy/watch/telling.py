@@ -14,11 +14,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any, Final, Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -32,9 +33,11 @@ TRIES: Final = 4
 LONGEST: Final = 60.0
 """Seconds that are waited between two tries at most, whatever the other side asks for."""
 TIMEOUT: Final = (10.0, 30.0)
-"""Seconds for a connection, and for an answer to begin."""
+"""Seconds for a connection, and for an answer to go on: silence alone is bounded by it."""
 DEADLINE: Final = 60.0
-"""Seconds that a command may take."""
+"""Seconds that a command may take, and an answer of a webhook."""
+SECRET: Final = ("AZURE_", "AZREMEDY_WEBHOOK", "IDENTITY_", "MSI_", "ACTIONS_ID_TOKEN_")
+"""How the variables begin that azremedy signs in with, and that of the webhook: no command needs them."""
 
 Told: TypeAlias = Mapping[str, Any]
 Hurry: TypeAlias = Event
@@ -61,6 +64,7 @@ class Webhook:
 
     url: str
     pause: float = 1.0
+    deadline: float = DEADLINE
 
     @classmethod
     def of(cls, url: str) -> Webhook:
@@ -103,14 +107,19 @@ class Webhook:
         return min(max(asked, wait_exponential(multiplier=self.pause)(state)), LONGEST)
 
     def post(self, content: bytes) -> None:
-        headers = {"Content-Type": "application/json", "User-Agent": "azremedy"}
-        direct = {"http": "", "https": ""} if is_loopback(urlsplit(self.url)) else None
+        """
+        Post it once, and wait no longer than the deadline, however slowly an answer drips.
+
+        What has not ended by then is left to itself: it took what it was told, perhaps, so it is not tried again at once.
+        """
+        answer = Future[tuple[int, str]]()
+        Thread(target=self.answered, args=(content, answer), daemon=True).start()
         try:
-            with requests.post(
-                self.url, data=content, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True,
-                proxies=direct, auth=unsigned,
-            ) as answer:  # fmt: skip
-                status, after = answer.status_code, answer.headers.get("Retry-After", "")
+            status, after = answer.result(self.deadline)
+        except TimeoutError:
+            raise AzremedyError(
+                f"The webhook at {self.host} was not told: it did not answer within {self.deadline:.0f} s."
+            ) from None
         except requests.Timeout:
             raise Busy("it did not answer in time") from None
         except requests.exceptions.SSLError:
@@ -127,6 +136,21 @@ class Webhook:
             raise AzremedyError(
                 f"The webhook at {self.host} did not take what it was told: it answered {status}."
             )
+
+    def answered(self, content: bytes, answer: Future[tuple[int, str]]) -> None:
+        """Post it, and keep the status and Retry-After of the answer, or the error."""
+        headers = {"Content-Type": "application/json", "User-Agent": "azremedy"}
+        direct = {"http": "", "https": ""} if is_loopback(urlsplit(self.url)) else None
+        try:
+            with requests.post(
+                self.url, data=content, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True,
+                proxies=direct, auth=unsigned,
+            ) as got:  # fmt: skip
+                told = got.status_code, got.headers.get("Retry-After", "")
+        except Exception as error:  # noqa: BLE001 - whoever waits for it raises it
+            answer.set_exception(error)
+        else:
+            answer.set_result(told)
 
 
 def pause(hurry: Hurry, seconds: float) -> None:
@@ -200,7 +224,11 @@ class Command:
         name = Path(self.arguments[0]).name
         try:
             with subprocess.Popen(  # noqa: S603 - the program is the one that whoever watches named
-                self.arguments, stdin=subprocess.PIPE, stdout=sys.stderr, start_new_session=True
+                self.arguments,
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr,
+                start_new_session=True,
+                env=unsecret(),
             ) as process:
                 try:
                     process.communicate(line(told), timeout=self.deadline)
@@ -214,6 +242,11 @@ class Command:
             raise AzremedyError(f"The command {name} cannot be run: {error.strerror}.") from error
         if process.returncode:
             raise AzremedyError(f"The command {name} ended with {process.returncode}.")
+
+
+def unsecret() -> Mapping[str, str]:
+    """Return the environment without what azremedy signs in with, and without the address of the webhook."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SECRET)}
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
