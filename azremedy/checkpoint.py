@@ -124,6 +124,8 @@ def opened(path: Path, scan: Mapping[str, Any]) -> Iterator[Checkpoint]:
     """
     Yield the checkpoint in a file, made where there is none; `scan` is what is asked for.
 
+    The empty file beside it, by whose lock one scan keeps out others, stays: two may wait for it by its name.
+
     Raises `AzremedyError` for a file that is no checkpoint, is one of another scan, is in use or cannot be written.
     """
     held = FileLock(f"{path}.lock", mode=0o600)
@@ -143,4 +145,3 @@ def opened(path: Path, scan: Mapping[str, Any]) -> Iterator[Checkpoint]:
             yield Checkpoint(file, scan)
     finally:
         held.release()
-        Path(f"{path}.lock").unlink(missing_ok=True)

@@ -15,6 +15,7 @@ import pytest
 from commands import Desk, Ended, command, environment, variables
 
 from azremedy.arm import ArmId
+from azremedy.checkpoint import opened
 from azremedy.errors import AzremedyError, Incomplete
 from azremedy.fleet import Room, Sized, each
 from azremedy.resources import Subscription
@@ -171,6 +172,19 @@ def test_what_is_no_checkpoint_of_this_scan_is_refused_and_kept(
 
     assert (ended.code, said in ended.err) == (2, True)
     assert kept.read_bytes() == content
+
+
+def test_who_waits_for_a_checkpoint_keeps_out_all_that_come_after(tmp_path: Path) -> None:
+    """One scan looks for the lock while another has it, gets it as that one ends, and a third one comes."""
+    fcntl = pytest.importorskip("fcntl")
+    kept = tmp_path / "checkpoint"
+    with opened(kept, {}):
+        waits = (tmp_path / "checkpoint.lock").open("rb+")
+    with waits:
+        fcntl.flock(waits, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+        with pytest.raises(AzremedyError, match="Another scan goes on from"), opened(kept, {}):
+            pass
 
 
 def test_a_throttled_fleet_takes_the_time_of_its_buckets_and_provokes_hardly_a_429(tmp_path: Path) -> None:
