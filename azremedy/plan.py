@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -223,13 +223,18 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step and its outcome; `reason` in words where it is not applied, `code` where ARM gave one."""
+    """
+    A step and its outcome; `reason` in words where it is not applied, `code` where ARM gave one.
+
+    `at` is when the outcome was noted, None where it was not noted in this run.
+    """
 
     group: str
     step: Step
     outcome: Outcome
     reason: str | None = None
     code: str | None = None
+    at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from building import cured, estate, failed_item, failed_job, item, left, linux, view, vm
 from building import windows as told_by_windows
-from commands import document
+from commands import Desk, document
+from commands import written as sends
 from sandboxed import Lab
-from test_guest_cures import BROKEN, HIDDEN, SPEED, at
+from sandboxed import estate as described
+from test_guest_cures import BROKEN, HIDDEN, SPEED, at, fix
 from test_sandbox_guest import WALLS
 
 from azremedy.arm import Request
@@ -20,6 +22,7 @@ from azremedy.guest.windows import BACKUP_KEY, LATEST, PERSISTENT_KEY
 from azremedy.plan import Irreversible, Step, View
 from azremedy.resources import Guest as Told
 from azremedy.resources import Handler, Setting, Status
+from azremedy.sandbox import embedded
 from azremedy.sandbox.description import Backup, Vm
 from azremedy.sandbox.guest import linux as inside
 from azremedy.sandbox.guest import whole, windows
@@ -76,6 +79,21 @@ def test_a_folder_that_is_moved_back_is_the_broken_one(tmp_path: Path) -> None:
             assert told() == expected
         assert lab.job(name="web1").status == "Failed"
         lab.close()
+
+
+@pytest.mark.slow
+def test_the_backup_that_installs_it_anew_is_followed_as_the_proof_and_no_second_one_started(
+    tmp_path: Path,
+) -> None:
+    with embedded(tmp_path / "sandbox", estate=described(HIDDEN.vm), speed=4) as sandbox:
+        desk = Desk(sandbox, tmp_path)
+        done = fix(desk, HIDDEN, "--apply", "--yes", "--prove")
+        sent = [line for line in sends(sandbox) if line.endswith("/backup")]
+
+    ending = document(done)
+    assert (done.code, len(sent)) == (0, 1), done.err + done.out
+    assert [(one["proved"], one["error"]) for one in ending["proofs"]] == [(True, None)]
+    assert "no other one is started" in done.err
 
 
 def test_without_leave_to_ask_inside_a_person_is_told_how(tmp_path: Path) -> None:

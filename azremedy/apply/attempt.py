@@ -106,8 +106,9 @@ def noted(
     members: dict[str, Json] = {"reason": reason, "code": code, "executed": executed}
     if outcome is Outcome.APPLIED:
         members = {"left": left(means.writer, task.step)}
-    means.journal.note(event, task.key, means.clock.now(), **members)
-    return Done(task.group, task.step, outcome, reason, code)
+    at = means.clock.now()
+    means.journal.note(event, task.key, at, **members)
+    return Done(task.group, task.step, outcome, reason, code, at)
 
 
 def _unsettled(means: Means, step: Step) -> str | None:

@@ -78,6 +78,15 @@ def newest(reader: Reader, item: ArmId) -> Json | None:
     return None
 
 
+def running(reader: Reader, item: ArmId) -> Job | None:
+    """Return the backup of an item that is going on, None where none is. Raises `ReadError`."""
+    since = reader.now - WEEK
+    found = (
+        job for status in GOING_ON for job in jobs(reader, item, since, operation=BACKUP_JOB, status=status)
+    )
+    return max(found, key=lambda job: job.started, default=None)
+
+
 def items_of(reader: Reader, vm: ArmId) -> tuple[ArmId, ...]:
     """Return the protected items of a VM, in whichever vaults of its subscription. Raises `ReadError`."""
     vaults = f"/subscriptions/{vm.subscription}/providers/Microsoft.RecoveryServices/vaults"

@@ -10,7 +10,7 @@ from azremedy.apply import Result, Settings, not_back
 from azremedy.cli.looking import Look, scanned
 from azremedy.cli.output import note
 from azremedy.cli.progress import Show
-from azremedy.cli.proving import proved
+from azremedy.cli.proving import proved, since_done
 from azremedy.cli.writing import WRONG, Writing
 from azremedy.errors import AzremedyError, Exit, WriteError
 from azremedy.plan import Done, Group, Unlocked
@@ -99,7 +99,7 @@ class After:
         ]
         if not (self.prove and vms):
             return
-        proving = proved(self.made, list(dict.fromkeys(vms)), self.settings)
+        proving = proved(self.made, list(dict.fromkeys(vms)), self.settings, since={})
         self.done += proving.done
         self.proofs += proving.proofs
         if failed := next((one for one in proving.proofs if not one.proved), None):
@@ -120,7 +120,7 @@ class After:
         self.verified += verified
         self.looked |= {group.id for group in groups}
         if self.prove and not self.against and (vms := cured(verified)):
-            proving = proved(self.made, vms, self.settings)
+            proving = proved(self.made, vms, self.settings, since_done(groups, result.done))
             self.done += proving.done
             self.proofs += proving.proofs
 

@@ -32,7 +32,8 @@ class Entry:
     A step that a run intended, and what its journal says became of it.
 
     `state` is the newest event of its fate (`intended` where there is none), `body` what was kept of it before, `left`
-    what was kept of it after; `opens` is `close` or `keep` for a lifted lock and `closed` whether that is over.
+    what was kept of it after; `opens` is `close` or `keep` for a lifted lock and `closed` whether that is over. `noted` is
+    when its last event was noted.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Entry:
     undone: bool = False
     executed: bool = True
     """False only where ARM surely did not carry it out."""
+    noted: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,8 @@ def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
             case _:
                 outcomes[key] = name
                 if key in entries:
-                    entries[key] = _after(entries[key], name, event)
+                    noted = datetime.fromisoformat(event["at"])
+                    entries[key] = replace(_after(entries[key], name, event), noted=noted)
     return Run(path, header, groups, tuple(entries.values()), outcomes, finished)
 
 
