@@ -224,11 +224,35 @@ def test_the_screen_says_failure_causes_cure_and_what_to_type(desk: Desk) -> Non
         assert met == part
 
 
-def test_a_decision_of_a_person_comes_with_the_command_for_it(desk: Desk) -> None:
-    shown = desk("diagnose", "--vm", "print1", "-s", "demo", COLUMNS="300").out
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("print1", ["--power on", "--power off"]),
+        ("hr1", ["--resume-protection hr1"]),
+        ("archive1", ["--exclude-lun archive1:0=REASON", "--attach-disks archive1:0"]),
+    ],
+)
+def test_a_decision_of_a_person_comes_with_the_whole_command_for_it(
+    desk: Desk, name: str, flags: list[str]
+) -> None:
+    lines = diagnosed(desk, name)["cure"]["decisions"]
+    shown = desk("diagnose", "--vm", name, "-s", "demo", COLUMNS="60").out.splitlines()
 
-    assert "Only a person can do or decide:" in shown
-    assert re.search("with such a flag: azremedy fix .*--subscription demo --vm print1 …", shown)
+    assert [line.partition(f"--vm {name} ")[2].partition(" --allow")[0] for line in lines] == flags
+    for line in lines:
+        assert f"  once decided:  {line}" in shown
+        planned = document(desk(*shlex.split(line)[1:], "-o", "json"))
+        assert planned["groups"], line
+        assert not any("--allow" in one["reason"] for one in planned["byHand"]), line
+
+
+def test_where_a_vm_lies_is_in_every_command(desk: Desk) -> None:
+    made = told(
+        desk("diagnose", "--vm", "print1", "-s", "demo", "--tenant", desk.sandbox.tenant, "-o", "json")
+    )
+    words = shlex.split(made["cure"]["decisions"][0])
+
+    assert words[words.index("--tenant") + 1] == desk.sandbox.tenant
 
 
 def test_a_saved_estate_says_the_same_without_azure(desk: Desk, tmp_path: Path) -> None:

@@ -345,14 +345,31 @@ def test_the_command_it_names_plans_what_it_says_where_a_script_cures(tmp_path: 
     assert f"carry it out:     {made['cure']['command']} --apply\n" in shown
 
 
+def test_a_decision_inside_comes_with_its_whole_command(tmp_path: Path) -> None:
+    with desk(tmp_path, sick(TASK, services={"MSSQLSERVER": {}})) as at:
+        made = diagnosed(at, "--guest", "--now")
+        [line] = made["cure"]["decisions"]
+        planned = document(at(*shlex.split(line)[1:], "--now", "-o", "json"))
+
+    assert line.endswith("--vm sql1 --guest --vss-copy sql1 --allow guarded")
+    assert "set USEVSSCOPYBACKUP of sql1 to TRUE" in json.dumps(planned)
+
+
+def test_what_is_only_planned_from_inside_comes_with_its_whole_command(tmp_path: Path) -> None:
+    with desk(tmp_path, OUTDATED) as at:
+        [line] = diagnosed(at)["cure"]["decisions"]
+        planned = document(at(*shlex.split(line)[1:], "--now", "-o", "json"))
+
+    assert line.endswith("--vm sql1 --guest --allow guarded")
+    assert planned["groups"]
+
+
 def test_the_command_that_shows_a_cure_asks_again_where_the_vm_told_of_it() -> None:
     vm = vm_id()
 
     def command(playbook: str, *, inside: bool = True) -> tuple[str, ...]:
         cure = Cure(playbook, (vm,), ("f",), ())
-        return fix_command(
-            "demo", vm, Plan((Group("g", (cure,), ()),), ()), cloud=None, alone=True, inside=inside
-        )
+        return fix_command(("--vm", vm.name), Plan((Group("g", (cure,), ()),), ()), inside=inside)
 
     assert "--guest" in command("provider-service")
     assert "--guest" not in command("vm-provisioning")

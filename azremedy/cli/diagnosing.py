@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from azremedy import saved, symptoms
 from azremedy.arm import ArmId
+from azremedy.cli.deciding import CHOICES, decided
 from azremedy.cli.inside import asking
 from azremedy.cli.looking import LOCKS
 from azremedy.cli.offline import looked_back, with_gaps
@@ -18,10 +19,9 @@ from azremedy.cli.seen import Seen
 from azremedy.errors import AzremedyError
 from azremedy.estate import Estate, Failure, Protected
 from azremedy.facts import Subject
-from azremedy.plan import Choices, FixClass
 from azremedy.planning import plan
 from azremedy.playbook import Severity, judging, load
-from azremedy.report.diagnosis import Case, fix_command
+from azremedy.report.diagnosis import Case, fix_command, to_ask, whose
 from azremedy.resources import Item, Job, Subscription
 from azremedy.scan import Scan, complaint, evaluate
 from azremedy.selection import Selection, jobs_of, named
@@ -45,10 +45,6 @@ class Meant(Protocol):
     def item(self) -> str | None: ...
     @property
     def job(self) -> str | None: ...
-
-
-CHOICES = Choices(allow=frozenset({FixClass.SAFE, FixClass.GUARDED}))
-"""What the cure shown is made for: nothing that cannot be taken back."""
 
 
 def read_case(flags: Flags) -> Case:
@@ -194,6 +190,16 @@ def case(subject: Subject, scan: Scan, flags: Flags) -> Case:
     active = {one.id: one for one in estate.protected}
     said = Said(subject, load(), found, gaps, looked_at=subject.vm in active)
     planned = plan(estate, found, CHOICES)
+    single = alone(estate, subject.vm)
+    words = whose(
+        flags.subscription[0] if flags.subscription else estate.subscription.id.name,
+        subject.vm,
+        cloud=flags.cloud,
+        tenant=flags.tenant,
+        alone=single,
+    )
+    called = subject.vm.name if single else subject.vm.text
+    options = decided(estate, subject.vm, found, planned, called=called)
     return Case(
         subject=subject,
         as_of=scan.finished,
@@ -204,13 +210,10 @@ def case(subject: Subject, scan: Scan, flags: Flags) -> Case:
         found=found,
         gaps=gaps,
         plan=planned,
-        fix=fix_command(
-            flags.subscription[0] if flags.subscription else estate.subscription.id.name,
-            subject.vm,
-            planned,
-            cloud=flags.cloud,
-            alone=alone(estate, subject.vm),
-            inside=flags.guest,
+        fix=fix_command(words, planned, inside=flags.guest),
+        decisions=(
+            *(() if flags.guest else to_ask(words, planned)),
+            *(fix_command(words, then, flag=flag, inside=flags.guest) for flag, then in options),
         ),
     )
 

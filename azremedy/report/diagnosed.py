@@ -159,12 +159,10 @@ def cure(case: Case) -> Iterator[RenderableType]:
 
 
 def people(case: Case) -> Iterator[RenderableType]:
-    """Yield what is left to a person, and the command where a flag of it says what a person decided."""
+    """Yield what is left to a person, and a command for each decision that azremedy carries out."""
     lines = [plain(line) for line in by_person(case)]
     if not lines:
         return
     yield Text()
     yield listed(Text("Only a person can do or decide:", "bold"), lines)
-    if any(" --" in one.reason for one in case.plan.by_hand):
-        command = plain(shlex.join(case.fix))
-        yield whole(f"  with such a flag: {command} …")
+    yield from (whole(f"  once decided:  {plain(shlex.join(words))}") for words in case.decisions)

@@ -33,7 +33,8 @@ class Case:
     All that is known of one VM, and what follows from it.
 
     `failure` is the failed backup that is asked about, `since` whether a backup was completed after it. `complaint` is what
-    Azure Backup says is wrong where no failed job does. `fix` are the words of the command that shows the cure.
+    Azure Backup says is wrong where no failed job does. `fix` are the words of the command that shows the cure, `decisions`
+    those of a command for each decision of a person that cures more.
     """
 
     subject: Subject
@@ -46,6 +47,7 @@ class Case:
     gaps: tuple[NotEvaluated, ...]
     plan: Plan
     fix: tuple[str, ...]
+    decisions: tuple[tuple[str, ...], ...] = ()
 
 
 def document(case: Case) -> dict[str, Any]:
@@ -120,32 +122,46 @@ def cure(case: Case) -> dict[str, Any]:
         "afterwards": [line for one in cures for line in one.afterwards],
         "byHand": [{"playbook": one.playbook, "reason": one.reason} for one in case.plan.by_hand],
         "command": shlex.join(case.fix) if planned else None,
+        "decisions": [shlex.join(words) for words in case.decisions],
     }
 
 
+def whose(
+    subscription: str, vm: ArmId, *, cloud: str | None = None, tenant: str | None = None, alone: bool
+) -> tuple[str, ...]:
+    """Return the words by which a command names a VM; `alone` is one whose name no other has."""
+    return (
+        *(("--cloud", cloud) if cloud else ()),
+        *(("--tenant", tenant) if tenant else ()),
+        *("--subscription", subscription),
+        *("--vm", vm.name if alone else vm.text),
+    )
+
+
 def fix_command(
-    subscription: str, vm: ArmId, plan: Plan, *, cloud: str | None, alone: bool, inside: bool = False
+    vm: Sequence[str], plan: Plan, *, flag: Sequence[str] = (), inside: bool = False
 ) -> tuple[str, ...]:
     """
     Return the words of the command that shows this plan.
 
-    `alone` is a VM whose name no other has, `inside` one that was asked from inside: what it told takes asking again, and
-    so does every cure that runs a script there.
+    `vm` are the words that name the VM (`whose`), `flag` those of what a person decided. `inside`: the VM was asked from
+    inside. What it told takes asking again, and so does every cure that runs a script there.
     """
     known = load()
     planned = [one for group in plan.groups for one in steps(*group.nodes)]
     told = inside and any(known[one.playbook].inside for group in plan.groups for one in group.cures)
     asks = told or any(one.request.action == ACTION for one in planned)
-    classes = {one.fix_class for one in planned}
-    return (
-        "azremedy",
-        "fix",
-        *(("--cloud", cloud) if cloud else ()),
-        *("--subscription", subscription),
-        *("--vm", vm.name if alone else vm.text),
-        *(("--guest",) if asks else ()),
-        *(("--allow", "guarded") if FixClass.GUARDED in classes else ()),
-    )
+    classes = {one.fix_class for one in planned} & {FixClass.GUARDED, FixClass.DESTRUCTIVE}
+    allowed = [word for one in FixClass if one in classes for word in ("--allow", one.value)]
+    return ("azremedy", "fix", *vm, *(("--guest",) if asks else ()), *flag, *allowed)
+
+
+def to_ask(vm: Sequence[str], plan: Plan) -> Iterator[tuple[str, ...]]:
+    """Yield the words of the command for what is only planned once the VM is asked from inside."""
+    left = {one.playbook for one in plan.by_hand if "give --guest" in one.reason}
+    if left:
+        guarded = any(load()[one].fix_class is FixClass.GUARDED for one in left)
+        yield ("azremedy", "fix", *vm, "--guest", *(("--allow", "guarded") if guarded else ()))
 
 
 def asking(case: Case) -> tuple[str, ...]:
