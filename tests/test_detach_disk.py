@@ -517,6 +517,7 @@ def test_from_a_disk_that_is_too_large_to_a_backup_and_back(tmp_path: Path) -> N
         Draft202012Validator(schema("plan")).validate(listed)
         [one] = listed["checklists"]
         assert "\n".join(one["lines"]) in shown.out
+        assert "\n\n" + "\n".join(one["outside"]) in shown.out
         assert (one["disk"]["lun"], [new["lun"] for new in one["newDisks"]]) == (0, [1, 2])
         assert at(*attach, "--apply", "--yes", "--now").code == 1
         assert hanging(at) == [0, 1, 2]
@@ -565,12 +566,20 @@ def test_the_checklist_has_the_luns_and_sizes_and_no_name_is_a_command(tmp_path:
         hostile = replace(found, id=ArmId(f"{found.id.text}'; reboot\n##vso[x]"))
         [one] = checklist.copyings(estate_, plan)
         made = list(checklist.lines(replace(one, vm=hostile)))
+        here = list(
+            checklist.outside(replace(one, vm=hostile), ("--cloud", "https://arm", "--tenant", "t y"))
+        )
 
     assert (one.old.lun, one.old.size, [(new.lun, new.size) for new in one.new]) == (
         0,
         40960,
         [(1, 20480), (2, 20480)],
     )
-    assert all("\n" not in line and "##vso" not in line for line in made)
-    assert "reboot" not in {line.split()[0] for line in made}
+    assert all("\n" not in line and "##vso" not in line for line in (*made, *here))
+    assert "reboot" not in {line.split()[0] for line in (*made, *here)}
+    assert not any(word in line for line in made for word in ("azremedy fix", "az vm", "az rest"))
+    for line in (line for line in here if not line.startswith("#")):
+        assert line.startswith("azremedy fix --cloud https://arm --tenant 't y' --subscription ")
+        assert "--confirm" not in line
+    assert here[-1].startswith("#    az ")
     assert any(line.startswith("# 1.") for line in made)

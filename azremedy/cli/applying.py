@@ -20,6 +20,7 @@ from azremedy.cli.earlier import named, runs_of
 from azremedy.cli.fix import incomplete, log, plain, say_unfitting, seconds, table, there
 from azremedy.cli.fix_flags import Flags
 from azremedy.cli.looking import Look, look, one_subscription
+from azremedy.cli.naming import lying
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
 from azremedy.cli.writing import Writing, of_signal, of_steps, of_verdicts, worst, writing
@@ -76,9 +77,8 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
     seen, groups = approved.seen, approved.groups
     created = made.session.reader.now
     shown_to_people(flags, replace(seen, plan=replace(seen.plan, groups=groups)), approved.choices)
-    document = plain(
-        seen, Place(made.session.cloud, made.subscription), approved.asked, approved.choices, created
-    )
+    place = Place(made.session.cloud, made.subscription)
+    document = plain(seen, place, approved.asked, approved.choices, created, where=lying(flags))
     run, result, settings = "none", Result(), settings_of(flags, approved.choices)
     after = After(made, approved, settings, show, prove=flags.prove, now=flags.now, quiet=flags.quiet)
     if groups:
@@ -145,9 +145,9 @@ def shown_to_people(flags: Flags, seen: Look, choices: Choices) -> None:
     """Show the plan before anything is asked: on stdout where that is a table, else on stderr to who is asked."""
     if flags.output == "table":
         colors = colored(flags.color)
-        put(table(seen, seen.scan.finished, choices, color=colors), color=colors)
+        put(table(seen, seen.scan.finished, choices, lying(flags), color=colors), color=colors)
     elif asking(flags):
-        for line in table(seen, seen.scan.finished, choices, color=False).splitlines():
+        for line in table(seen, seen.scan.finished, choices, lying(flags), color=False).splitlines():
             note(line)
 
 

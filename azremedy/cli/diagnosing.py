@@ -12,6 +12,7 @@ from azremedy.arm import ArmId
 from azremedy.cli.deciding import CHOICES, decided
 from azremedy.cli.inside import asking
 from azremedy.cli.looking import LOCKS
+from azremedy.cli.naming import lying
 from azremedy.cli.offline import looked_back, with_gaps
 from azremedy.cli.output import note
 from azremedy.cli.progress import progress, reading
@@ -194,8 +195,7 @@ def case(subject: Subject, scan: Scan, flags: Flags) -> Case:
     words = whose(
         flags.subscription[0] if flags.subscription else estate.subscription.id.name,
         subject.vm,
-        cloud=flags.cloud,
-        tenant=flags.tenant,
+        lying=lying(flags),
         alone=single,
     )
     called = subject.vm.name if single else subject.vm.text

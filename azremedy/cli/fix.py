@@ -10,6 +10,7 @@ import click
 
 from azremedy.cli.disks import excluded, named, unfitting
 from azremedy.cli.fix_flags import Flags, refuse_contradictions, waves
+from azremedy.cli.naming import lying
 from azremedy.cli.options import color, debugging, option, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
@@ -21,6 +22,7 @@ from azremedy.planfile import Asked, Place
 from azremedy.playbook import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from azremedy.cli.looking import Look
@@ -240,15 +242,15 @@ def shown(flags: Flags) -> Exit:
         if flags.mask:
             flags.mask.about(subscription)
         seen = look(session, subscription, flags.asked, flags.choices, show, now=flags.now)
-        asked, choices = flags.asked, flags.choices
+        asked, choices, where = flags.asked, flags.choices, lying(flags)
         place, created = Place(session.cloud, subscription), session.reader.now
         mask = flags.mask and flags.mask.of(seen.estate, seen.plan)
         there(asked, choices, seen)
         say_unfitting(seen, asked, choices)
     if flags.mask and mask:
         seen, place = flags.mask.look(seen, mask), mask.masked(place)
-        asked, choices = mask.masked(asked), mask.masked(choices)
-    document = plain(seen, place, asked, choices, created)
+        asked, choices, where = mask.masked(asked), mask.masked(choices), mask.masked(where)
+    document = plain(seen, place, asked, choices, created, where=where)
     if flags.save:
         from azremedy import planfile  # noqa: PLC0415 - as above
 
@@ -261,7 +263,7 @@ def shown(flags: Flags) -> Exit:
         from azremedy.report import document as scans  # noqa: PLC0415 - as above
 
         save_reports(flags.report, {**scans.document([seen.scan]), "plan": document})
-    present(flags, seen, document, created, choices)
+    present(flags, seen, document, created, choices, where=where)
     return incomplete(flags, seen)
 
 
@@ -289,8 +291,10 @@ def say_unfitting(seen: Look, asked: Asked, choices: Choices) -> None:
     complain(*unfitting(choices, seen.scan, asked.severity), *unchanged(choices, seen.estate))
 
 
-def plain(seen: Look, place: Place, asked: Asked, choices: Choices, created: datetime) -> dict[str, Any]:
-    """Return the plan's document."""
+def plain(
+    seen: Look, place: Place, asked: Asked, choices: Choices, created: datetime, *, where: Sequence[str]
+) -> dict[str, Any]:
+    """Return the plan's document; `where` are the words by which a command finds its cloud and tenant."""
     from azremedy import planfile  # noqa: PLC0415 - as above
     from azremedy.report import checklist  # noqa: PLC0415 - as above
 
@@ -301,11 +305,19 @@ def plain(seen: Look, place: Place, asked: Asked, choices: Choices, created: dat
         choices=choices,
         created=created,
         unread=seen.estate.unread,
-        checklists=checklist.data(seen.estate, seen.plan),
+        checklists=checklist.data(seen.estate, seen.plan, where),
     )
 
 
-def present(flags: Flags, seen: Look, document: dict[str, Any], created: datetime, choices: Choices) -> None:
+def present(
+    flags: Flags,
+    seen: Look,
+    document: dict[str, Any],
+    created: datetime,
+    choices: Choices,
+    *,
+    where: Sequence[str],
+) -> None:
     """Write the plan to standard output, in the form that was asked for."""
     if flags.form == "az":
         from azremedy.report import az  # noqa: PLC0415 - as above
@@ -313,20 +325,20 @@ def present(flags: Flags, seen: Look, document: dict[str, Any], created: datetim
         put(az.text(seen.plan.groups, created))
     elif flags.output == "table":
         colors = colored(flags.color)
-        put(table(seen, created, choices, color=colors), color=colors)
+        put(table(seen, created, choices, where, color=colors), color=colors)
     else:
         from azremedy.report import render  # noqa: PLC0415 - as above
 
         put(render(flags.output, document))
 
 
-def table(seen: Look, created: datetime, choices: Choices, *, color: bool) -> str:
+def table(seen: Look, created: datetime, choices: Choices, where: Sequence[str], *, color: bool) -> str:
     from azremedy.report import checklist, plan  # noqa: PLC0415 - only tables need rich
 
     subscription = seen.estate.subscription
     context = plan.Context(subscription.name, created, choices.max_unlocked, seen.estate.unread)
     shown = plan.text(seen.plan, context, width=width(), color=color)
-    return shown + checklist.text(seen.estate, seen.plan)
+    return shown + checklist.text(seen.estate, seen.plan, where)
 
 
 def incomplete(flags: Flags, seen: Look) -> Exit:

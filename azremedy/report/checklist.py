@@ -1,5 +1,5 @@
 """
-What a person does in the guest once smaller disks hang beside one that is too large, with the commands.
+What a person does in the guest once smaller disks hang beside one that is too large, and then outside, with the commands.
 
 LUNs and sizes are numbers of Azure's; names stand in comments or are quoted for bash, and nothing of them is a command.
 """
@@ -7,7 +7,7 @@ LUNs and sizes are numbers of Azure's; names stand in comments or are quoted for
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,12 +49,17 @@ class Copying:
     new: tuple[One, ...]
 
 
-def text(estate: Estate, plan: Plan) -> str:
-    """Return a checklist for each disk that is copied, empty where none is."""
-    return "".join(f"\n{line}" for one in copyings(estate, plan) for line in (*lines(one), ""))
+def text(estate: Estate, plan: Plan, where: Sequence[str] = ()) -> str:
+    """
+    Return a checklist for each disk that is copied, empty where none is: a part for the guest, then one for here.
+
+    `where` are the words by which a command finds the cloud and the tenant.
+    """
+    parts_ = (part for one in copyings(estate, plan) for part in (lines(one), outside(one, where)))
+    return "".join(f"\n{line}" for part in parts_ for line in (*part, ""))
 
 
-def data(estate: Estate, plan: Plan) -> list[dict[str, Any]]:
+def data(estate: Estate, plan: Plan, where: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Return the checklists for programs, as `schemas/plan.json` describes them."""
     return [
         {
@@ -62,6 +67,7 @@ def data(estate: Estate, plan: Plan) -> list[dict[str, Any]]:
             "disk": disk(one.old),
             "newDisks": [disk(part) for part in one.new],
             "lines": list(lines(one)),
+            "outside": list(outside(one, where)),
         }
         for one in copyings(estate, plan)
     ]
@@ -124,7 +130,7 @@ def size(estate: Estate, disk: ArmId) -> int | None:
 
 
 def lines(one: Copying) -> Iterator[str]:
-    """Yield a checklist, line by line: comments and commands."""
+    """Yield what is done in the guest, line by line: comments and commands."""
     windows = (one.vm.os or "").lower() == "windows"
     vm, new = plain(one.vm.id.name), ", ".join(map(str, one.new))
     yield f"# To copy disk {one.old} of VM {vm} to {new}"
@@ -134,20 +140,28 @@ def lines(one: Copying) -> Iterator[str]:
     shown = "in PowerShell, as administrator" if windows else "as root"
     yield f"# In the guest, {shown}, once the new disks hang on the VM. Words in CAPITALS are yours to fill in."
     yield from of_windows(one) if windows else of_linux(one)
-    yield "# 6. Outside again: check the copy, and detach the old disk where the VM proves it."
-    yield f"azremedy fix {asking(one)}"
-    yield f"azremedy fix {asking(one)} --apply --confirm {shell.word(one.vm.id.name)}"
+
+
+def outside(one: Copying, where: Sequence[str]) -> Iterator[str]:
+    """Yield what is done after that where azremedy runs. What is not checked is shown as a comment, and nothing is confirmed."""
+    command = f"azremedy fix {asking(one, where)}"
+    yield f"# Not in the guest, but here, once all of that is done for disk {one.old} of VM {plain(one.vm.id.name)}:"
+    yield "# 6. See that the VM proves the copy."
+    yield command
+    yield "# 7. Detach the old disk. It asks for the name of the VM, as what is destructive is typed by a person."
+    yield f"{command} --apply"
     yield "#    Where it is not proven and you know better, this detaches the disk. It is not deleted."
-    yield detaching(one)
+    yield f"#    {detaching(one)}"
 
 
 def word(one: Copying) -> str:
     return shell.word(f"{one.vm.id.name}:{one.old.lun}")
 
 
-def asking(one: Copying) -> str:
-    where = f"--subscription {shell.word(one.vm.id.subscription or '')} --vm {shell.word(one.vm.id.text)}"
-    return f"{where} --playbook {PLAYBOOK} --guest --allow destructive --detach-disk {word(one)}"
+def asking(one: Copying, where: Sequence[str]) -> str:
+    named = [*where, "--subscription", one.vm.id.subscription or "", "--vm", one.vm.id.text]
+    words = " ".join(map(shell.word, named))
+    return f"{words} --playbook {PLAYBOOK} --guest --allow destructive --detach-disk {word(one)}"
 
 
 def detaching(one: Copying) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from azremedy.estate import Failure, last_completed
 from azremedy.plan import steps
 from azremedy.report import checklist
-from azremedy.report.diagnosis import Case, asking, besides, by_person, undecided_besides
+from azremedy.report.diagnosis import Case, asking, besides, by_person, undecided_besides, where
 from azremedy.report.plain import plain
 from azremedy.report.plan import COLORS as CLASSES
 from azremedy.report.screen import age, local, place, severity, unread
@@ -31,7 +31,7 @@ def text(case: Case, *, width: int = WIDTH, color: bool = False) -> str:
     Of the last no line is broken, as there are commands among them.
     """
     shown = drawn(of(case), width=width, color=color)
-    return shown + checklist.text(case.subject.estate, case.plan)
+    return shown + checklist.text(case.subject.estate, case.plan, where(case))
 
 
 def of(case: Case) -> Iterator[RenderableType]:

@@ -66,7 +66,7 @@ def document(case: Case) -> dict[str, Any]:
         "causes": [verdict(one) for one in case.judged],
         "findings": [found(one) for one in case.found],
         "cure": cure(case),
-        "checklists": checklist.data(estate, case.plan),
+        "checklists": checklist.data(estate, case.plan, where(case)),
         "ask": shlex.join(asking(case)) or None,
         "notEvaluated": [undecided(one) for one in case.gaps],
         "unread": [gap(one) for one in estate.unread],
@@ -126,16 +126,9 @@ def cure(case: Case) -> dict[str, Any]:
     }
 
 
-def whose(
-    subscription: str, vm: ArmId, *, cloud: str | None = None, tenant: str | None = None, alone: bool
-) -> tuple[str, ...]:
-    """Return the words by which a command names a VM; `alone` is one whose name no other has."""
-    return (
-        *(("--cloud", cloud) if cloud else ()),
-        *(("--tenant", tenant) if tenant else ()),
-        *("--subscription", subscription),
-        *("--vm", vm.name if alone else vm.text),
-    )
+def whose(subscription: str, vm: ArmId, *, lying: Sequence[str] = (), alone: bool) -> tuple[str, ...]:
+    """Return the words by which a command names a VM: `lying` says in which cloud; `alone` is one whose name no other has."""
+    return (*lying, "--subscription", subscription, "--vm", vm.name if alone else vm.text)
 
 
 def fix_command(
@@ -162,6 +155,11 @@ def to_ask(vm: Sequence[str], plan: Plan) -> Iterator[tuple[str, ...]]:
     if left:
         guarded = any(load()[one].fix_class is FixClass.GUARDED for one in left)
         yield ("azremedy", "fix", *vm, "--guest", *(("--allow", "guarded") if guarded else ()))
+
+
+def where(case: Case) -> Sequence[str]:
+    """Return the words by which a command finds the cloud and the tenant."""
+    return case.fix[2 : case.fix.index("--subscription")]
 
 
 def asking(case: Case) -> tuple[str, ...]:
