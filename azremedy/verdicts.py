@@ -104,10 +104,10 @@ def of_cause(cause: Cause, said: Said, *, listed: bool) -> Judged:
     if likely := [one for one in found if one.finding.severity is Severity.SUSPECTED]:
         doubt = "no failed backup bears it out: cure what is certain, back up again, and look again"
         return Judged(cause, Verdict.UNKNOWN, listed, ids, messages(likely), (doubt,))
-    tells = tuple(open_questions(cause, seeing, said))
+    tells = tuple(dict.fromkeys(open_questions(cause, seeing, said)))
     if tells:
         reasons = (gap.because for gap in said.gaps if gap.playbook in seeing)
-        return Judged(cause, Verdict.UNKNOWN, listed, ids, (*reasons, *seen), tells)
+        return Judged(cause, Verdict.UNKNOWN, listed, ids, tuple(dict.fromkeys((*reasons, *seen))), tells)
     harmless = tuple(f"{one} (no effect of it is known)" for one in messages(found))
     nothing = (f"{' and '.join(ids)} found nothing",)
     return Judged(cause, Verdict.NOT, listed, ids, (*harmless, *seen) or nothing)

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,25 @@ class TestWhoIsAsked:
         assert of(made, "unknown")["C4c"]["tells"] == [
             "asking inside the VM once it runs: start it first (guest-dhcp)"
         ]
+
+    @pytest.mark.parametrize("os", ["Windows", "Linux"])
+    def test_not_one_whose_backup_is_due_and_it_says_how_to_ask_in_spite_of_it(
+        self, tmp_path: Path, os: str
+    ) -> None:
+        with desk(tmp_path, sick(TASK, os)) as at:
+            [policy] = [key for key in at.sandbox.snapshot() if key.endswith("/backuppolicies/daily")]
+            start = at.sandbox.now - timedelta(minutes=20)
+            times = [f"2024-01-01T{start:%H:%M}:00Z"]
+            at.sandbox.change(policy, "properties.schedulePolicy.scheduleRunTimes", times)
+            made = diagnosed(at, "--guest", code=3)
+
+            assert asked(at) == []
+        latest = start + timedelta(hours=2)
+        way = f"wait until it is over, at the latest {latest:%H:%M} UTC, or give --now"
+        assert any(way in line for one in of(made, "unknown").values() for line in one["evidence"])
+        for one in made["causes"]:
+            assert len(set(one["evidence"])) == len(one["evidence"]), one
+            assert len(set(one["tells"])) == len(one["tells"]), one
 
     def test_with_now_it_asks_whatever_the_schedule_says(self, tmp_path: Path) -> None:
         with desk(tmp_path, sick(SILENT, wire_server=[])) as at:

@@ -115,7 +115,8 @@ def in_the_way(reader: Reader, item: ArmId, *, whatever_the_schedule: bool) -> s
     for start in due(_schedule(reader, item), recent, now):
         seen = any(job.started >= start - BEFORE_START for job in recent)
         if start - BEFORE_START <= now < start + schedule.LAG and not seen:
-            return f"its backup of {start:%H:%M} UTC is due and has not been seen yet"
+            until = f"wait until it is over, at the latest {start + schedule.LAG:%H:%M} UTC, or give --now"
+            return f"its backup of {start:%H:%M} UTC is due and has not been seen yet: {until}"
     return None
 
 
