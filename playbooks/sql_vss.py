@@ -7,7 +7,7 @@ things of it. In 2018: a backup is a *full* one to SQL Server, which delays it w
 log chain of SQL Server's own backups, so which holds is for somebody who knows these backups to find out.
 
 Hence this is information, unless a backup failed with a code whose causes name it while the key is not set. The key is
-never set on its own: only a VM that is named gets it.
+never set on its own: only a VM that is named gets it, whether or not a backup of it failed.
 
 Sources: SEED, V25.
 """
@@ -15,7 +15,7 @@ Sources: SEED, V25.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from azremedy.arm import ArmId
@@ -72,6 +72,16 @@ def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Itera
     yield from singly(PLAYBOOK.id, findings, choices, lambda finding: means(finding, choices))
 
 
+def requested(estate: Estate, choices: Choices) -> Iterator[Cure | ByHand]:
+    """Yield what is done where a server is named and no failed backup speaks of the key: no finding is cured by it."""
+    for finding in detect(estate):
+        on = (finding.evidence.key or "").lower() == SET
+        if finding.severity is Severity.INFO and choices.names(choices.vss_copy, finding.vm) and not on:
+            for said in plan(estate, [finding], choices):
+                none = {"findings": ()} if isinstance(said, Cure) else {"finding": ""}
+                yield replace(said, **none)
+
+
 def means(finding: Finding[Any], choices: Choices) -> tuple[Step, ...] | str:
     vm, before = finding.vm, finding.evidence.key
     if not choices.names(choices.vss_copy, vm):
@@ -111,6 +121,7 @@ PLAYBOOK = Playbook(
     detect=detect,
     about=__doc__ or "",
     plan=plan,
+    requested=requested,
     plan_needs=frozenset({Read.LOCKS}),
     writes=WRITES,
 )

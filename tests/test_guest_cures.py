@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -383,27 +383,30 @@ class TestRefused:
         assert ended.code == 2
         assert says in ended.err
 
-    @pytest.mark.parametrize(
-        ("named", "says"),
-        [
-            ("sql1", "--vss-copy sql1 fits a finding that is only info"),
-            ("sql2", "--vss-copy sql2 fits no VM on which SQL Server was found"),
-        ],
-    )
-    def test_a_server_that_is_named_for_nothing_is_told_of(
-        self, tmp_path: Path, named: str, says: str
-    ) -> None:
-        with embedded(
-            tmp_path / "sandbox",
-            estate=described(machine("sql1", guest={"services": {"MSSQLSERVER": {}}})),
-            speed=SPEED,
-        ) as sandbox:
-            ended = Desk(sandbox, tmp_path)(
-                "fix", "-s", "demo", "--guest", "--now", "--allow", "guarded", "--vss-copy", named
+    @pytest.mark.slow
+    def test_a_server_that_is_named_gets_the_key_though_its_backups_are_well(self, tmp_path: Path) -> None:
+        healthy = replace(SQL, vm=machine("sql1", guest={"services": {"MSSQLSERVER": {}}}))
+        with at(tmp_path, healthy) as desk:
+            shown = document(fix(desk, healthy))
+            assert "set USEVSSCOPYBACKUP of sql1 to TRUE" in json.dumps(shown["groups"])
+            assert "--allow guarded" in json.dumps(
+                document(fix(desk, replace(healthy, flags=SQL.flags[2:])))["byHand"]
             )
+            done = fix(desk, healthy, "--apply", "--yes")
+            assert [one["outcome"] for one in document(done)["steps"]] == ["applied"]
+            assert done.code == 0, done.err
+            again = fix(desk, healthy)
+            assert document(again)["groups"] == []
+            assert "--vss-copy sql1: the key is TRUE there already" in again.err
+            back = desk("rollback", document(done)["run"], "--yes", "--now")
+            assert back.code == 0, back.err
+            assert document(fix(desk, healthy))["groups"]
 
-        assert says in ended.err
-        assert ended.code == 0
+    def test_a_vm_without_sql_server_that_is_named_is_told_of(self, tmp_path: Path) -> None:
+        with at(tmp_path, replace(SQL, vm=machine("sql2"))) as desk:
+            ended = desk("fix", "-s", "demo", "--guest", "--now", "--vss-copy", "sql2")
+
+        assert "--vss-copy sql2 fits no VM on which SQL Server was found" in ended.err
 
     def test_a_dry_run_shows_the_script_as_it_is_run(self, tmp_path: Path) -> None:
         with at(tmp_path, LEFTOVER) as desk:

@@ -79,18 +79,18 @@ def unfitting(choices: Choices, scan: Scan, severity: Severity) -> Iterator[str]
                 yield f"{flag} {vm}:{lun} fits no disk that is found to be {wrong}: nothing is done for it"
             elif worst < severity:
                 yield f"{flag} {vm}:{lun} fits a finding that is only {worst}: nothing is done for it"
-    yield from unfitting_servers(choices, scan, severity)
+    yield from unfitting_servers(choices, scan)
 
 
-def unfitting_servers(choices: Choices, scan: Scan, severity: Severity) -> Iterator[str]:
-    """Yield a sentence for each VM that is named for the key of SQL Server and of which the plan has no finding."""
+def unfitting_servers(choices: Choices, scan: Scan) -> Iterator[str]:
+    """Yield a sentence for each VM that is named for the key of SQL Server, and on which it is not to be set."""
     found = [one.finding for one in scan.diagnoses if one.playbook.id == "sql-vss"]
     for vm in sorted(choices.vss_copy):
-        worst = max((one.severity for one in found if vm in {one.vm.key, one.vm.name.lower()}), default=None)
-        if worst is None:
+        its = [one for one in found if vm in {one.vm.key, one.vm.name.lower()}]
+        if not its:
             yield f"--vss-copy {vm} fits no VM on which SQL Server was found: nothing is done for it"
-        elif worst < severity:
-            yield f"--vss-copy {vm} fits a finding that is only {worst}: nothing is done for it"
+        elif all((one.evidence.key or "").lower() == "true" for one in its):
+            yield f"--vss-copy {vm}: the key is TRUE there already"
 
 
 def fits(disk: Disk, finding: Finding[object]) -> bool:
