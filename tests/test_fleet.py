@@ -91,6 +91,16 @@ def test_a_file_that_names_none_is_refused(
     assert (ended.code, said in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("-s", "@"), "@ names no file"), (("--management-group", ""), "--management-group names none")],
+)
+def test_a_name_that_is_empty_is_refused(run: Desk, arguments: tuple[str, str], said: str) -> None:
+    ended = run("scan", *arguments)
+
+    assert (ended.code, said in ended.err) == (2, True), ended.err
+
+
 def test_what_cannot_be_read_costs_only_itself(run: Desk, sandbox: Sandbox) -> None:
     lost = fleet(6, SIZE, 1)[3]["subscription"]["id"]
     ended = run("scan", "-s", "*", "-s", "00000000-0000-4000-8000-00000000dead", "-o", "json")

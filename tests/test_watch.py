@@ -257,6 +257,24 @@ class TestASubscription:
         assert (shown.code, again["readAgain"]) == (0, [f"subscription of /subscriptions/{lost}"])
         assert (again["new"], again["gone"]) == ([], [])
 
+    def test_that_left_its_management_group_is_unread(self, several: Sandbox, tmp_path: Path) -> None:
+        run, (lost, kept, _) = Desk(several, tmp_path), subscriptions(several)
+        under = ("watch", "--management-group", several.tenant, "-s", kept, "--once", "-o", "jsonl")
+        run(*under)
+        disable(several, lost)
+        [news] = told(run(*under).out)
+        several.faults = [Fault(match="GET .*/managementGroups", status=403, times=None)]
+        [blind] = told(run(*under).out)
+        several.faults = []
+        ended = run(*under)
+        [again] = told(ended.out)
+
+        assert [one["scope"] for one in news["unread"]] == [f"/subscriptions/{lost}"]
+        assert [one["what"] for one in blind["unread"]] == ["management groups"]
+        assert (blind["readAgain"], blind["gone"]) == ([], [])
+        assert [one.partition(" of ")[0] for one in again["readAgain"]] == ["management groups"]
+        assert (ended.code, again["unread"], again["new"]) == (3, [], [])
+
     def test_is_forgotten_when_that_is_said(self, several: Sandbox, tmp_path: Path) -> None:
         run = Desk(several, tmp_path)
         [first] = told(run(*EVERY).out)
@@ -830,15 +848,18 @@ def test_a_signal_ends_a_scan_that_is_under_way_and_nothing_is_half_written(
 
 
 @posix
-def test_a_signal_while_news_are_told_lets_that_end(sandbox: Sandbox, run: Desk, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGHUP", -1)])
+def test_a_signal_while_news_are_told_lets_that_end(
+    name: str, code: int, sandbox: Sandbox, run: Desk, tmp_path: Path
+) -> None:
     begun, ended = tmp_path / "begun", tmp_path / "ended"
     slow = f"/bin/sh -c \"touch '{begun}'; sleep 1; touch '{ended}'\""
     with watching(sandbox, tmp_path, "--run", slow) as process:
         until(begun.exists)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(getattr(signal, name))
         process.communicate(timeout=20)
 
-    assert process.returncode == 143
+    assert process.returncode == code
     assert ended.exists()
     assert run(*ONCE).out == ""
 

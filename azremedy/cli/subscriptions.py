@@ -21,8 +21,10 @@ def resolved(
     """
     Return the subscriptions asked for by name and by management group, each once, and what ARM does not show of them.
 
-    Where only one thing is asked for, its error is raised.
+    Where only one thing is asked for, its error is raised. Raises `AzremedyError` for a group without a name.
     """
+    if not all(group.strip() for group in groups):
+        raise AzremedyError("--management-group names none: give its id or its name.")
     asked = [one for name in named for one in listed(name)]
     if len(asked) + len(groups) < 2 and not groups:
         return list(session.subscriptions(asked)), []
@@ -52,6 +54,8 @@ def listed(name: str) -> Sequence[str]:
     """Return the names in a file that is given as `@FILE`, one a line; any other name is itself."""
     if not name.startswith("@"):
         return [name]
+    if name == "@":
+        raise AzremedyError("@ names no file: give @FILE, a file with one id or name a line.")
     try:
         text = Path(name[1:]).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -41,6 +41,9 @@ ASIDE: Final = frozenset(
 PLACES: Final = {"tenant": "AZURE_TENANT_ID", "cloud": "AZURE_RESOURCE_MANAGER_ENDPOINT"}
 """Variables that say where is looked, for want of a flag."""
 
+HEARD: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+"""What ends a watch, by name, because no system has all of them."""
+
 SLICE: Final = 0.5
 """Seconds of waiting after which a signal is heard where waiting itself hears none."""
 
@@ -250,7 +253,9 @@ def undisturbed() -> Iterator[Event]:
         heard.append(number)
         hurry.set()
 
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    known = [getattr(signal, name) for name in HEARD if hasattr(signal, name)]
+    obeyed = [number for number in known if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, hear) for number in obeyed}
     try:
         yield hurry
     finally:
