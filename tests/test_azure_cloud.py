@@ -9,6 +9,7 @@ import pytest
 from misbehaving import Answer, Server, closed_port, metadata, misbehaving
 
 from azremedy.azure import Cloud, find_cloud
+from azremedy.azure.cloud import name_of
 from azremedy.errors import AzremedyError, Exit, Incomplete
 
 if TYPE_CHECKING:
@@ -26,6 +27,19 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def found(server: Server, name: str | None = None, **environ: str) -> Cloud:
     return find_cloud(name or server.address, ca=server.ca, environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("given", "environ", "name"),
+    [
+        (None, "", "public"),
+        ("USGov", "https://arm.example.com", "usgov"),
+        (None, "https://management.usgovcloudapi.net/", "usgov"),
+        (None, "https://arm.example.com/", "https://arm.example.com"),
+    ],
+)
+def test_tells_the_name_of_a_cloud_without_asking(given: str | None, environ: str, name: str) -> None:
+    assert name_of(given, {"AZURE_RESOURCE_MANAGER_ENDPOINT": environ}) == name
 
 
 @pytest.mark.parametrize(

@@ -90,19 +90,20 @@ def cloud(name_or_address: str | None, *, environ: Mapping[str, str], http: requ
     known or answered. Raises `AzremedyError` for a name or address that cannot be one, `Incomplete` where no ARM
     endpoint answers.
     """
-    named = environ.get("AZURE_RESOURCE_MANAGER_ENDPOINT")
     authority = environ.get("AZURE_AUTHORITY_HOST")
     audience = environ.get("AZURE_RESOURCE_MANAGER_AUDIENCE")
-    if named and name_or_address is None:
-        made = _of_address(named, "AZURE_RESOURCE_MANAGER_ENDPOINT")
-    else:
-        made = _of_name("public" if name_or_address is None else name_or_address)
+    made = _meant(name_or_address, environ)
     if authority:
         full = authority if "://" in authority else f"https://{authority}"
         made = replace(made, authority=_address(full, "AZURE_AUTHORITY_HOST"))
     if audience:
         made = replace(made, audience=audience.rstrip("/"))
     return made if made.authority and made.audience else _completed(made, http)
+
+
+def name_of(name_or_address: str | None, environ: Mapping[str, str]) -> str:
+    """Return the name of a cloud (see `cloud`), the address where it has none. Nobody is asked. Raises `AzremedyError`."""
+    return _meant(name_or_address, environ).name
 
 
 def told_time(of: Cloud, *, http: requests.Session) -> datetime | None:
@@ -115,6 +116,14 @@ def told_time(of: Cloud, *, http: requests.Session) -> datetime | None:
     if not isinstance(_entry(_decoded(answer.content, of), of), dict):
         raise _not_arm(of, "its metadata is no object")
     return date(answer.headers)
+
+
+def _meant(name_or_address: str | None, environ: Mapping[str, str]) -> Cloud:
+    """Return the cloud that is meant, as far as it is known without asking."""
+    named = environ.get("AZURE_RESOURCE_MANAGER_ENDPOINT")
+    if named and name_or_address is None:
+        return _of_address(named, "AZURE_RESOURCE_MANAGER_ENDPOINT")
+    return _of_name("public" if name_or_address is None else name_or_address)
 
 
 def _of_name(name_or_address: str) -> Cloud:

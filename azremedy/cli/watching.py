@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
+from azremedy.azure.cloud import name_of
 from azremedy.azure.subscriptions import default_subscription
 from azremedy.baseline import Comparison
 from azremedy.cli import accepted
@@ -67,7 +68,7 @@ def settled(flags: Flags) -> Flags:
     """Return the flags with the subscription that is meant where none is named: a watch stays with it."""
     if flags.subscription or flags.management_group or flags.cloud == "sandbox":
         return flags
-    default = default_subscription(os.environ, (flags.cloud or "public").lower())
+    default = default_subscription(os.environ, name_of(flags.cloud, os.environ))
     return replace(flags, subscription=(default,) if default else ())
 
 
