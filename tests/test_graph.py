@@ -281,6 +281,35 @@ def test_a_row_that_makes_no_sense_is_asked_of_arm(run: Desk, sandbox: Sandbox, 
     assert said(graph)["findings"] == said(arm)["findings"]
 
 
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize(
+    ("id_", "column"),
+    [
+        ("kept", None),
+        ("kept", "another"),
+        (None, 7),
+        ("nothing", None),
+        ("/subscriptions/another/x", "another"),
+    ],
+)
+def test_a_row_that_does_not_say_whose_it_is_is_asked_of_arm(
+    run: Desk, sandbox: Sandbox, id_: str | None, column: Any
+) -> None:
+    """Each query has one: where not even its id tells, it may be of any subscription and any vault."""
+    arm = run("scan", "-s", "*", "-o", "json")
+    for body in SHOWN.values():
+        for row in sorted(body["data"], key=lambda row: "/disks/" not in row["id"])[:1]:
+            row["subscriptionId"] = column
+            if id_ != "kept":
+                row["id"] = id_
+    sandbox.instead = lambda call: ok(SHOWN[json.loads(call.body)["query"]]) if call.key == PATH else None
+    sandbox.clear()
+    graph = run("scan", "-s", "*", "-o", "json", "--source", "graph")
+
+    assert said(graph) == said(arm)
+    assert (sandbox.calls()[Read.DISKS] > 0) is (id_ != "kept")
+
+
 def test_what_the_identity_may_not_read_is_a_gap_though_resource_graph_says_nothing(tmp_path: Path) -> None:
     """Without the right to collections no row of one comes: ARM is asked, and refuses aloud."""
     arm, graph = both_as(tmp_path, scanning("restorePointCollections"))

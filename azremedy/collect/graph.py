@@ -8,13 +8,15 @@ in, and what it does not know or does not show, is in `rows`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Lock
 
 from azremedy.arm import Json, PostingReader
 from azremedy.collect import kql
 from azremedy.collect.rows import KINDS, Rows, Swept
+from azremedy.collect.values import arm_id
 from azremedy.errors import ReadError
 from azremedy.resources import Read, Subscription
 
@@ -108,16 +110,22 @@ class Batch:
     def _sweep(self, queries: int) -> dict[str, Swept]:
         rows, mutex = {guid: Rows() for guid in self.guids}, Lock()
 
-        def take(page: list[Json]) -> None:
+        def take(told: frozenset[Read], page: list[Json]) -> None:
             with mutex:
                 for row in page:
-                    if of := rows.get(str(row.get("subscriptionId")).lower()):
-                        of.take(row)
+                    if of := owner(rows, row):
+                        of.take(row, told)
+                    else:
+                        for one in rows.values():
+                            one.doubt(row, told)
 
         refused: dict[Read, ReadError] = {}
         at = self._reader.now
         with ThreadPoolExecutor(len(ANSWERED_BY)) as threads:
-            asked = {text: threads.submit(ask, self._reader, text, self.guids, take) for text in ANSWERED_BY}
+            asked = {
+                text: threads.submit(ask, self._reader, text, self.guids, partial(take, told))
+                for text, told in ANSWERED_BY.items()
+            }
             for text, future in asked.items():
                 try:
                     queries += future.result()
@@ -126,6 +134,12 @@ class Batch:
                     refused.update((read, error) for read in ANSWERED_BY[text])
         first = self.guids[0]
         return {guid: held.swept(refused, queries if guid == first else 0, at) for guid, held in rows.items()}
+
+
+def owner(rows: Mapping[str, Rows], row: Json) -> Rows | None:
+    """Return the rows of the subscription that a row is of, as its id says or else its column; None where neither does."""
+    id_ = arm_id(row.get("id"))
+    return rows.get((id_ and id_.subscription) or "") or rows.get(str(row.get("subscriptionId")).lower())
 
 
 def guid_of(subscription: Subscription) -> str:

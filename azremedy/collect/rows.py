@@ -19,7 +19,7 @@ from azremedy.collect import backup, decode, kql
 from azremedy.collect.sources import one as single
 from azremedy.collect.values import arm_id, record, text
 from azremedy.errors import ReadError
-from azremedy.resources import Item, Nic, PowerState, Read, Subnet, Vm
+from azremedy.resources import PER_VAULT, Item, Nic, PowerState, Read, Subnet, Vm
 
 KINDS = frozenset(
     {
@@ -56,8 +56,8 @@ class Swept:
     """
     What Resource Graph holds of one subscription.
 
-    `lists` are whole, but for the kinds in `doubted`; `vaults` those of which there are rows, `troubled` those of them
-    that ARM has to be asked about; `refused` are kinds to which there was no whole answer. `queries` were asked for it,
+    `lists` are whole, but for the kinds in `doubted`; `vaults` those of which there are rows, none where a row may be of
+    any, `troubled` those of them that ARM has to be asked about; `refused` are kinds to which there was no whole answer. `queries` were asked for it,
     from `at` on.
     """
 
@@ -80,16 +80,20 @@ class Rows:
         self._vaults: set[ArmId] = set()
         self._troubled: set[ArmId] = set()
 
-    def take(self, row: Json) -> None:
-        """Decode a row."""
-        id_ = arm_id(row.get("id"))
-        type_ = (text(row.get("type")) or (id_.type if id_ else "")).lower()
+    def take(self, row: Json, told: frozenset[Read] = KINDS) -> None:
+        """Decode a row that came where these kinds were asked for."""
+        id_, type_ = arm_id(row.get("id")), type_of(row)
         try:
             self._decode(type_, row)
         except NONSENSE:
-            self._doubted |= set(of_type(type_))
             if id_ and type_.startswith(f"{kql.VAULT}/"):
                 self._troubled.add(vault_of(id_))
+            else:
+                self.doubt(row, told)
+
+    def doubt(self, row: Json, told: frozenset[Read] = KINDS) -> None:
+        """Take in a row that makes no sense or is nobody's: of its type, or of all that was asked for, ARM is asked."""
+        self._doubted |= set(of_type(type_of(row))) or told
 
     def _decode(self, type_: str, row: Json) -> None:
         if type_ == kql.VM:
@@ -102,6 +106,8 @@ class Rows:
             self._held[read].update((found.id, found) for found in decoder(row))
         elif type_.startswith(f"{kql.VAULT}/"):
             self._backup(type_, row)
+        else:
+            raise ValueError(f"no row of type {type_!r} was asked for")
 
     def _vm(self, row: Json) -> None:
         found = decode.vm(row)
@@ -133,7 +139,7 @@ class Rows:
         return Swept(
             lists,
             frozenset(closed(doubted)),
-            frozenset(self._vaults),
+            frozenset() if doubted & PER_VAULT else frozenset(self._vaults),
             frozenset(self._troubled | set(unruled(self._held))),
             refused,
             queries,
@@ -143,6 +149,12 @@ class Rows:
     def _with_extensions(self, vm: Vm) -> Vm:
         found = self._extensions.get(vm.id)
         return replace(vm, extensions=tuple(found)) if found else vm
+
+
+def type_of(row: Json) -> str:
+    """Return the type of a row, lower-cased, from its id where no column tells it."""
+    id_ = arm_id(row.get("id"))
+    return (text(row.get("type")) or (id_.type if id_ else "")).lower()
 
 
 def of_type(type_: str) -> tuple[Read, ...]:
