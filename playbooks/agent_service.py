@@ -36,6 +36,8 @@ from ._verbose import requested
 STARTS = frozenset({"enabled", "enabled-runtime", "static", "generated", "alias", "indirect", "unknown"})
 RESTARTS = frozenset({"always", "on-failure", "on-abnormal", "on-abort", "on-watchdog"})
 RUNS = frozenset({"running", "start pending", "continue pending"})
+INSTALLER = "https://go.microsoft.com/fwlink/?LinkID=394789"
+"""Where the newest MSI of the agent for Windows is (SEED)."""
 APART = frozenset({"inactive", "failed"})
 """States of a unit whose agent answers all the same: something else has started it."""
 
@@ -114,7 +116,7 @@ def means(estate: Estate, finding: Finding[Any]) -> tuple[Step, ...] | str:
 def on_windows(guest: WindowsGuest, finding: Finding[Any]) -> tuple[Step, ...] | str:
     services = [one for name in AGENTS if (one := guest.service(name))]
     if missing := [name for name in AGENTS if not guest.service(name)]:
-        return f"install the VM agent anew, by its installer: {missing[0]} is not there"
+        return f"{' and '.join(missing)} is not there: {anew(services)}"
     if odd := [one for one in services if one.start.lower() not in MODES]:
         return f"run in the VM: Set-Service -Name {odd[0].name} -StartupType Automatic"
     late = [one for one in services if one.start.lower() != "auto"]
@@ -122,6 +124,17 @@ def on_windows(guest: WindowsGuest, finding: Finding[Any]) -> tuple[Step, ...] |
     stopped = [one for one in services if one.state.lower() not in RUNS]
     again = stopped or (services if finding.failure else [])
     return (*kept(finding.vm, late, bare), *restarted(finding.vm, again))
+
+
+def anew(left: Sequence[Service]) -> str:
+    """Return how a person installs the VM agent anew, of whose services these are left (SEED, WGA25)."""
+    ends = [f"{does} {one.name}" for does in ("net stop", "sc.exe delete") for one in left]
+    return (
+        f"install the VM agent anew, in the VM as an administrator and while no backup runs: {', '.join(ends)}; "
+        "uninstall Windows VM Agent where Programs and Features lists it; move C:\\WindowsAzure\\Packages and GuestAgent* "
+        f"beside it into a folder OLD; get the newest MSI from {INSTALLER} and run msiexec.exe /i with its path; see that "
+        f"{' and '.join(AGENTS)} run, and back up"
+    )
 
 
 def on_linux(guest: LinuxGuest, unit: Service, finding: Finding[Any]) -> tuple[Step, ...] | str:

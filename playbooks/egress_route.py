@@ -3,14 +3,16 @@ A route, firewall or private subnet stands between a VM and Azure Storage.
 
 A route table can send a subnet's traffic to a firewall, to a VPN gateway or nowhere, and a private subnet without a
 NAT gateway or public address has no way to the internet at all. Whether Azure Storage is reached then rests on
-something that ARM does not show: the rules of the firewall, the proxy, the network at the other end. Most backups do
+something that ARM does not show: the rules of the firewall, the proxy, the network at the other end. A proxy helps only
+where it asks for no password; on Linux the agent hands on to its extensions what the environment of its unit names, and not
+`HttpProxy.Host` of its configuration. 168.63.129.16 has to be excepted from it. Most backups do
 without (the host takes the snapshot), so this is information until a backup fails with
 `ExtensionSnapshotFailedNoNetwork`, as with `storage-egress`.
 
 Nothing is wrong where a narrower route for the service tag of storage leads to the internet, or where the subnet has
 a service endpoint for storage. Routes learnt by BGP are not seen.
 
-Sources: SEED, T18b, T25, PREP20, DOA, TAGS21, PE, FAQ25.
+Sources: SEED, T18b, T25, PREP20, DOA, TAGS21, PE, FAQ25, SM25, WAL.
 """
 
 from __future__ import annotations
@@ -91,10 +93,16 @@ def sentence(resource: ArmId, route: Route | None) -> str:
     return f"{where} sends the traffic to Azure Storage to {hop}"
 
 
+ADVICE = (
+    "allow Azure Storage (TCP 443) where the route leads, or add a service endpoint for it to the subnet, or have an HTTP "
+    "proxy that asks for no password pass it: let the proxy out by its NSG, name it to the guest (on Linux in the "
+    "environment of the agent's unit), and except 168.63.129.16"
+)
+
+
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:
     """Tell a person what to do."""
-    advice = "allow Azure Storage where the route leads, or add a service endpoint for it to the subnet"
-    yield from singly(PLAYBOOK.id, findings, choices, lambda _: advice)
+    yield from singly(PLAYBOOK.id, findings, choices, lambda _: ADVICE)
 
 
 PLAYBOOK = Playbook(
@@ -102,7 +110,7 @@ PLAYBOOK = Playbook(
     title="A route leads the way to Azure Storage elsewhere",
     causes=("C1",),
     fix_class=FixClass.MANUAL,
-    remedy="Let the firewall pass Azure Storage, add a route for its tag to the internet, or a service endpoint.",
+    remedy="Let firewall or HTTP proxy pass Azure Storage, or add a service endpoint or a route for its tag.",
     needs=GUEST_READS | {Read.NICS, Read.VNETS, Read.ROUTE_TABLES},
     detect=detect,
     about=__doc__ or "",

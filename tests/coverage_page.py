@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from scenes import SCENES, TOLD
-from test_diagnose_guest import PLANTED
+from test_diagnose import TOLD as DEMO_CAUSES
+from test_diagnose_guest import PAIRS, PLANTED
 from test_guest_cures import CASES
 
 from azremedy.catalogue import Symptom
@@ -36,8 +37,10 @@ INSIDE: Mapping[str, Any] = reading.named(Path(__file__).parents[1] / "examples"
 ]
 EXPLAINED = "test_explain.py::test_a_message_of_the_origin_is_known"
 DIAGNOSED = "test_diagnose.py::test_a_planted_cause_is_the_cause_and_no_other_is"
+DEMO_TOLD = "test_diagnose.py::test_the_demo_is_told_cause_by_cause"
 CURED = "test_end_to_end.py::test_a_cause_is_found_shown_cured_proved_and_taken_back"
 ALONE = "test_end_to_end.py::test_a_cause_is_diagnosed_as_that_cause_and_no_other"
+UNDER = "test_diagnose_guest.py::test_a_cause_is_told_under_each_message_that_lists_it"
 FROM_INSIDE = "test_diagnose_guest.py::test_what_is_planted_inside_is_the_cause_and_no_other_is"
 CURED_INSIDE = "test_guest_cures.py::test_found_diagnosed_shown_cured_proved_and_taken_back"
 ASKED = "test_asking.py::test_finds_each_cause_where_it_is_planted_and_nothing_else"
@@ -96,6 +99,9 @@ ADVICE = (
 )  # fmt: skip
 """The sections of the origin document on causes and solutions, in its order."""
 
+STAGED = [one for one in (*SCENES, *TOLD) if one.lasting]
+"""The scenes that are diagnosed, and then cured for good."""
+
 NOTE = Advice(
     "C3",
     "Linux, from 4 January 2018: `sudo rm -f /var/lib/waagent/*.[0-9]*.xml`, then back up again",
@@ -114,14 +120,19 @@ it. What a cause is, and what holds today, stands in [symptoms](symptoms.md).
 Tests of a playbook: its own file holds what is found, what is left alone and what is planned. Beside it, of a VM that is
 planted:
 
-- `demo [VM]` is `{DIAGNOSED}`;
+- `demo [VM]` is `{DIAGNOSED}`
+  and `{DEMO_TOLD}`;
 - `inside.yaml [VM]` is `{ASKED}`;
 - `told [VM]` is `{FROM_INSIDE}`;
+- `under [code, cause]` is `{UNDER}`;
 - `scene [name]` is `{ALONE}` and then
   `{CURED}`;
 - `guest [name]` is `{CURED_INSIDE}`.
 
-The last two end with a backup that completes. What a person has to do has no such end. This page is made by
+The last two end with a backup that completes. What a person has to do has no such end.
+
+Under a message stand the tests in which a backup fails in just this way, and the cause is named as the cause. Where it says
+`none`, that cause is shown under another message only: verdicts go by the cause, and by what the message lists. This page is made by
 `python tests/coverage_page.py > docs/coverage.md`.
 """
 
@@ -155,16 +166,39 @@ def message(symptom: Symptom) -> Iterator[str]:
     yield f"In English {code(symptom.messages[0])}, code `{symptom.code}`. Both are known as they stand, without accents, in capitals"
     yield f"and with a typo: `{EXPLAINED}`."
     yield ""
-    yield "| Cause | What it is | Seen by | Class of the cure |"
-    yield "|---|---|---|---|"
+    yield "| Cause | What it is | Seen by | Class of the cure | Shown under this message by |"
+    yield "|---|---|---|---|---|"
     for id_ in unfolded(listed):
         seen = [CARDS[one] for one in seers(causes()[id_], CARDS)]
-        yield f"| {linked([id_]).replace('(#', '(symptoms.md#')} | {prose(causes()[id_].title)} | {ids(seen)} | {classes(seen)} |"
+        yield f"| {linked([id_]).replace('(#', '(symptoms.md#')} | {prose(causes()[id_].title)} | {ids(seen)} | {classes(seen)} | {', '.join(shown(symptom, id_)) or '`none`'} |"
     if symptom is ORIGIN[0]:
         yield ""
         yield "Its note:"
         yield ""
         yield from table([NOTE])
+
+
+def shown(symptom: Symptom, cause: str) -> list[str]:
+    """The VMs whose backup fails in this way, and of which a test says that this is the cause."""
+    codes = {symptom.code, *symptom.spellings}
+    demo = {one["name"]: one for one in DEMO["vms"]}
+    vms = {
+        **{f"demo [{name}]": (demo[name], set(told_)) for name, told_ in DEMO_CAUSES},
+        **{f"scene [{one.id}]": (vm, set(one.causes)) for one in STAGED for vm in one.estate["vms"]},
+        **{f"told [{one.id}]": (one.values[0], {one.values[1]}) for one in PLANTED},
+        **{f"guest [{name}]": (one.vm, {one.cause}) for name, one in CASES.items()},
+    }
+    alone = [name for name, (vm, causes_) in vms.items() if cause in causes_ and failing(vm) in codes]
+    return [
+        *alone,
+        *(f"under [{name}]" for name, (_, *pair) in PAIRS.items() if pair == [symptom.code, cause]),
+    ]
+
+
+def failing(vm: Mapping[str, Any]) -> str | None:
+    """The code with which the last backup of a described VM failed."""
+    failed = (vm.get("backup") or {}).get("failed") or {}
+    return failed.get("code")
 
 
 def table(advice: Iterable[Advice]) -> Iterator[str]:
@@ -209,7 +243,7 @@ def inside(playbook: str) -> list[str]:
 
 def staged(playbook: str) -> list[str]:
     """The scenes in which this playbook cures for good."""
-    return [one.id for one in (*SCENES, *TOLD) if one.playbook == playbook and one.lasting]
+    return [one.id for one in STAGED if one.playbook == playbook]
 
 
 def told(playbook: str) -> list[str]:

@@ -28,6 +28,7 @@ from test_sandbox_guest import WALLS
 from azremedy.apply import expect
 from azremedy.apply.shapes import refusal
 from azremedy.arm import Request
+from azremedy.causes import causes
 from azremedy.guest import (
     RESTART,
     Script,
@@ -41,7 +42,7 @@ from azremedy.guest import (
 from azremedy.guest import windows as scripts
 from azremedy.plan import Expect, FixClass, Irreversible, Step, View
 from azremedy.plan import Test as Is
-from azremedy.playbook import Severity
+from azremedy.playbook import Severity, load
 from azremedy.resources import Service
 from azremedy.sandbox.description import Fault, Vm
 from azremedy.sandbox.guest import linux as on_linux
@@ -240,7 +241,7 @@ class TestPlans:
     @pytest.mark.parametrize(
         ("os", "told", "says"),
         [
-            ("Windows", windows(services=(WELL[GA],)), "by its installer: RdAgent is not there"),
+            ("Windows", windows(services=(WELL[GA],)), "RdAgent is not there: install the VM agent anew"),
             ("Windows", services(Service(RD, "Running", "Boot")), "Set-Service -Name RdAgent"),
             ("Linux", unit(start="masked"), "over SSH"),
             ("Linux", unit(state="failed"), "over SSH"),
@@ -249,6 +250,26 @@ class TestPlans:
     )
     def test_the_rest_is_left_to_a_person(self, os: str, told: Any, says: str) -> None:
         assert says in left(ID, estate(vm(os=os), *failed(), told)).reason
+
+    def test_where_a_service_is_missing_a_person_is_told_each_step_up_to_the_address_of_the_installer(
+        self,
+    ) -> None:
+        told = left(ID, estate(vm(os="Windows"), *failed(), windows(services=(WELL[RD],)))).reason
+        steps = (
+            "net stop RdAgent",
+            "sc.exe delete RdAgent",
+            "Programs and Features",
+            "LinkID=394789",
+            "msiexec.exe /i",
+        )
+
+        assert "WindowsAzureGuestAgent is not there" in told
+        assert "delete WindowsAzureGuestAgent" not in told
+        places = [told.find(step) for step in steps]
+        assert -1 not in places
+        assert places == sorted(places)
+        assert load()[ID].causes == ("C2", "C3")
+        assert any("LinkID=394789" in line for line in causes()["C2"].by_hand)
 
     def test_every_script_and_its_way_back_may_leave_and_others_like_them_may_not(self) -> None:
         told = (

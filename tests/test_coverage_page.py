@@ -14,16 +14,19 @@ from coverage_page import (
     CARDS,
     CURED,
     CURED_INSIDE,
+    DEMO_TOLD,
     DIAGNOSED,
     EXPLAINED,
     FROM_INSIDE,
     NOTE,
+    UNDER,
     Advice,
     cured_inside,
     inside,
     named,
     page,
     planted,
+    shown,
     staged,
     told,
 )
@@ -31,6 +34,7 @@ from scenes import SCENES, TOLD
 from test_diagnose_guest import PLANTED
 from test_guest_cures import CASES
 
+from azremedy.catalogue import Symptom
 from azremedy.catalogue.origin import ORIGIN
 from azremedy.causes import causes, unfolded
 from azremedy.plan import FixClass
@@ -72,13 +76,36 @@ def test_every_message_of_the_origin_stands_in_the_page() -> None:
     assert [f"### {one.spanish[0]}" in written for one in ORIGIN] == [True] * 6
 
 
+PAIRS = [
+    (symptom, cause)
+    for symptom in ORIGIN
+    for edition in symptom.editions
+    if edition.name == "2018-01"
+    for cause in unfolded(edition.causes)
+]
+
+
+def test_each_cause_under_a_message_names_who_shows_it_there_or_none() -> None:
+    written = PAGE.read_text(encoding="utf-8").split("## Causes and solutions")[0]
+    rows = [line for line in written.splitlines() if line.startswith("| [C")]
+    said = [", ".join(shown(*pair)) or "`none`" for pair in PAIRS]
+
+    assert [row.rsplit(" | ", 1)[1].removesuffix(" |") for row in rows] == said
+    assert [one[1] for one, names in zip(PAIRS, said, strict=True) if names == "`none`"] == ["C1"]
+
+
+@pytest.mark.parametrize("symptom", ORIGIN, ids=lambda one: one.code)
+def test_every_message_is_failed_with_by_a_vm_whose_cause_is_named(symptom: Symptom) -> None:
+    assert any(shown(symptom, cause) for about, cause in PAIRS if about is symptom)
+
+
 def test_every_playbook_named_is_one() -> None:
     for one in (*ADVICE, NOTE):
         assert set(one.playbooks) <= set(load()), one.text
 
 
 ROWS = [pytest.param(one, id=one.text[:40]) for one in (*ADVICE, NOTE)]
-NAMED = [EXPLAINED, DIAGNOSED, ALONE, CURED, FROM_INSIDE, CURED_INSIDE, ASKED]
+NAMED = [EXPLAINED, DIAGNOSED, DEMO_TOLD, UNDER, ALONE, CURED, FROM_INSIDE, CURED_INSIDE, ASKED]
 
 
 @pytest.mark.parametrize("test", [*NAMED, *(test for one in ADVICE for test in one.tests)])

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from commands import Desk, Ended, document, written
 from jsonschema import Draft202012Validator
 from sandboxed import estate, vm
 
+from azremedy.catalogue.origin import ORIGIN
 from azremedy.plan import Cure, Group
 from azremedy.planning import Plan
 from azremedy.report.diagnosis import fix_command
@@ -105,6 +107,9 @@ PLANTED: list[Any] = [
         sick(SILENT, services={"RdAgent": {"state": "stopped"}}), "C2", "agent-service", id="a stopped service of the agent"
     ),
     pytest.param(
+        sick(SILENT, services={"RdAgent": None}), "C2", "agent-service", id="a missing service of the agent"
+    ),
+    pytest.param(
         sick(
             SILENT, "Linux", packages={"walinuxagent": "2.2.18-3ubuntu1"},
             files={f"/var/lib/waagent/{one}": "<x/>\n" for one in ("GoalState.7.xml", "HostingEnvironmentConfig.7.xml")},
@@ -157,6 +162,50 @@ def test_what_is_planted_inside_is_the_cause_and_no_other_is(
     assert not [
         one for one in of(made, "unknown").values() if any("--guest" in line for line in one["tells"])
     ]
+
+
+SIGNS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "C1": ("wire-server", {"guest": {"wire_server": [80]}}),
+    "C2": ("agent-service", {"guest": {"services": {"RdAgent": {"state": "stopped"}}}}),
+    "C3": ("agent-service", {"os": "Linux", "guest": {"services": {"walinuxagent": {"start": "disabled"}}}}),
+    "C4a": ("sql-vss", {"guest": {"services": {"MSSQLSERVER": {}}}}),
+    "C4b": ("vm-power-state", {"power": "stopped"}),
+    "C4c": ("guest-dhcp", {"guest": {"adapters": [{"dhcp": False}]}}),
+    "C5": (
+        "provider-service", {"guest": {"services": {"IaasVmProvider": {"state": "stopped", "start": "disabled"}}}}
+    ),
+}  # fmt: skip
+"""Causes that the origin lists under several messages, each with the playbook that sees it and a VM that has it."""
+
+PAIRS = {
+    f"{symptom.code}, {cause}": (f"vm{number}", symptom.code, cause)
+    for number, (symptom, cause) in enumerate(product(ORIGIN, SIGNS))
+    if symptom.listed_in("2018-01", cause) and not (cause == "C1" and symptom.lists("C1w"))
+}
+"""Each such message and cause, and the VM for it. Where C1w is listed, a blocked wire server is told as that."""
+
+
+@pytest.fixture(scope="module")
+def each_pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    vms = [vm(name, backup=failed(code), **SIGNS[cause][1]) for name, code, cause in PAIRS.values()]
+    with desk(tmp_path_factory.mktemp("pairs"), *vms) as at:
+        yield at
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_a_cause_is_told_under_each_message_that_lists_it(each_pair: Desk, pair: str) -> None:
+    name, code, cause = PAIRS[pair]
+    ended = each_pair("diagnose", "--vm", name, "-s", "demo", "--guest", "--now", "-o", "json")
+    made = document(ended)
+    causes = of(made, "cause")
+
+    assert made["failure"]["errorCode"] == code
+    assert cause in causes
+    assert all(SIGNS[cause][0] in one["playbooks"] for one in causes.values())
+    assert [one["playbook"] for one in made["findings"] if one["severity"] == "corroborated"] == [
+        SIGNS[cause][0]
+    ]
+    assert causes[cause]["listed"]
 
 
 @pytest.mark.parametrize(("described", "cause", "playbook"), PLANTED)

@@ -13,6 +13,7 @@ from building import (
     failed_job,
     found,
     item,
+    left,
     nic,
     nic_id,
     policy,
@@ -69,6 +70,14 @@ def test_finds_a_private_subnet_without_a_way_out() -> None:
     assert finding.resource == subnet_id()
     assert finding.evidence.route is None
     assert finding.message.startswith("subnet 'default' is private")
+
+
+def test_a_person_is_told_of_each_way_a_proxy_among_them() -> None:
+    told = left(PLAYBOOK, estate(vm(), failed_item(), failed_job(NO_NETWORK), *network)).reason
+
+    for way in ("TCP 443", "service endpoint", "HTTP proxy", "asks for no password", "168.63.129.16"):
+        assert way in told
+    assert "proxy" in load()[PLAYBOOK].remedy
 
 
 def test_is_for_a_person() -> None:
