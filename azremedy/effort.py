@@ -18,6 +18,7 @@ from typing import Final
 from azremedy.arm import ArmId, PostingReader
 from azremedy.collect import kql, sources
 from azremedy.collect.graph import AT_ONCE, ROOM, first_number
+from azremedy.errors import ReadError
 from azremedy.resources import PER_VAULT, Read, Subscription
 
 PAGE: Final = 200
@@ -28,10 +29,12 @@ BUCKET, REFILL = 250, 25
 QUERIES: Final = 3
 """Queries of Resource Graph each second (ARG25)."""
 
-FURTHER: Final = 0.85
+FURTHER: Final = 0.15
+"""Reads for each VM whose backup failed beside its view and its job: its restore points, what runs, keys."""
+LOCKED: Final = 150
 """
-Reads for each VM whose backup failed beside its view and its job: its restore points, what runs, keys, policies, and the
-views of VMs that are suspect for another reason, which no count tells.
+Protected VMs of which one is suspect although its last backup went well, its points locked above all: its view and its points
+are read. No count tells of it; one is expected in each subscription at least.
 """
 PER_VM: Final = 6
 """Rows of Resource Graph that a VM has with its disks, interface, extensions, collection and item."""
@@ -94,7 +97,7 @@ class Estimate:
 
 
 def counts(reader: PostingReader, subscriptions: Sequence[Subscription]) -> Counts:
-    """Ask Resource Graph for its counts. Raises `ReadError`."""
+    """Ask Resource Graph for its counts. Raises `ReadError` that says so, and what tells as well."""
     guids = [one.id.subscription or "" for one in subscriptions]
     parts = [guids[at : at + AT_ONCE] for at in range(0, len(guids), AT_ONCE)]
     took: list[float] = []
@@ -108,15 +111,22 @@ def counts(reader: PostingReader, subscriptions: Sequence[Subscription]) -> Coun
         return found
 
     with ThreadPoolExecutor(len(COUNTED)) as threads:
-        told = dict(zip(COUNTED, threads.map(number, COUNTED.values()), strict=True))
+        try:
+            told = dict(zip(COUNTED, threads.map(number, COUNTED.values()), strict=True))
+        except ReadError as error:
+            reason = (
+                f"Azure Resource Graph, whose counts an estimate rests on, does not tell them: {error.reason.rstrip('.')}. "
+                "The --checkpoint of a scan that has read some of the subscriptions tells as well."
+            )
+            raise ReadError(reason, status=error.status, code=error.code) from error
     return Counts(**told, latency=min(took))
 
 
 def from_counts(counted: Counts, subscriptions: int, plan: Plan) -> Estimate:
-    """Return what a scan of these subscriptions takes, each taken to be as large as the others."""
+    """Return what a scan of these subscriptions takes, each taken to be as large as the others, with one list of them."""
     queries = sum(swept(counted, subscriptions)) if plan.source == "graph" else 0
     lists = sum(listed(counted, subscriptions, plan))
-    calls = queries + round(lists + sum(closer(counted, plan)))
+    calls = 1 + queries + round(lists + sum(closer(counted, subscriptions, plan)))
     each = (calls - queries) / subscriptions
     flowing = max(0.0, (each - BUCKET) / REFILL)
     seconds = max(calls * counted.latency / plan.in_flight, flowing, queries / QUERIES)
@@ -147,15 +157,17 @@ def listed(counted: Counts, subscriptions: int, plan: Plan) -> Iterator[float]:
     yield vaults * (per_vault + further(counted.protected, counted.vaults))
 
 
-def closer(counted: Counts, plan: Plan) -> Iterator[float]:
-    """Yield the requests for single VMs."""
-    looked_at = counted.protected if plan.deep else counted.failed
-    yield looked_at * (Read.VIEW in plan.reads)
-    yield counted.failed * ((Read.JOB_DETAIL in plan.reads) + FURTHER * (Read.POINTS in plan.reads))
+def closer(counted: Counts, subscriptions: int, plan: Plan) -> Iterator[float]:
+    """Yield the requests for single VMs, and with `deep` for what runs in vaults."""
+    view, points = Read.VIEW in plan.reads, Read.POINTS in plan.reads
+    yield counted.failed * (Read.JOB_DETAIL in plan.reads)
     if plan.deep:
-        yield counted.protected * (Read.POINTS in plan.reads) + counted.vaults * (
-            Read.RUNNING_JOBS in plan.reads
-        )
+        yield counted.protected * (view + points)
+        yield counted.vaults * (Read.RUNNING_JOBS in plan.reads)
+    else:
+        well = counted.protected - counted.failed
+        locked = min(well, max(subscriptions, counted.protected / LOCKED)) if Read.LOCKS in plan.reads else 0
+        yield counted.failed * (view + FURTHER * points) + locked * (view + points)
 
 
 def further(things: int, places: int) -> int:

@@ -42,7 +42,7 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
         pytest.param(fleet(12, 20, 2), id="12 x 20 VMs"),
     ],
 )
-def test_calls_are_those_of_the_scan_within_a_fifth(
+def test_calls_are_those_of_the_scan_within_a_tenth(
     tmp_path: Path, whole: Any, throttle: Throttle | None
 ) -> None:
     with embedded(tmp_path / "sandbox", estate=whole, throttle=throttle) as sandbox:
@@ -50,7 +50,7 @@ def test_calls_are_those_of_the_scan_within_a_fifth(
         expected = document(run("scan", "-s", "*", "--estimate", "-o", "json"))["calls"]
         made = document(run("scan", "-s", "*", "-o", "json"))
 
-    assert expected == pytest.approx(sum(one["calls"] for one in made["subscriptions"]), rel=0.2)
+    assert expected == pytest.approx(sum(one["calls"] for one in made["subscriptions"]), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_it_is_of_the_scan_that_is_asked_for(run: Desk, how: tuple[str, ...]) ->
     expected = document(run("scan", "-s", "*", *how, "--estimate", "-o", "json"))["calls"]
     made = document(run("scan", "-s", "*", *how, "-o", "json"))
 
-    assert expected == pytest.approx(sum(one["calls"] for one in made["subscriptions"]), rel=0.2)
+    assert expected == pytest.approx(sum(one["calls"] for one in made["subscriptions"]), rel=0.1)
 
 
 def test_it_asks_for_the_subscriptions_and_their_counts_and_nothing_else(run: Desk, sandbox: Sandbox) -> None:
@@ -125,7 +125,11 @@ def test_counts_that_are_refused_are_one_sentence(run: Desk, sandbox: Sandbox) -
     sandbox.faults = [Fault(f"POST {PATH}", status=403, code="AccessDenied", body="Not you.", times=None)]
     ended = run("scan", "-s", "*", "--estimate")
 
-    assert (ended.code, ended.out, ended.err) == (3, "", "azremedy: Not you.\n")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == (
+        "azremedy: Azure Resource Graph, whose counts an estimate rests on, does not tell them: Not you. "
+        "The --checkpoint of a scan that has read some of the subscriptions tells as well.\n"
+    )
 
 
 def test_a_subscription_that_is_not_shown_is_told_and_ends_in_3(run: Desk) -> None:
