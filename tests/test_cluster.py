@@ -26,7 +26,7 @@ from building import estate, failed_item, failed_job, vm
 from clustered import Cluster, cluster, until
 from commands import Desk, Ended, azremedy, command, environment, variables
 
-from azremedy.cluster.client import Watch
+from azremedy.cluster.client import Deadline, Watch
 from azremedy.cluster.worker import Answer, Order, Seat
 from azremedy.errors import AzremedyError
 from azremedy.playbook import load, outside
@@ -114,7 +114,7 @@ def test_a_worker_that_joins_late_with_another_azremedy_reads_nothing() -> None:
 
 
 def test_who_answered_a_moment_ago_is_waited_for_and_then_no_longer() -> None:
-    watch = Watch(lambda: 0, patience=0.4, deadline=None, look=0.05)
+    watch = Watch(lambda: 0, patience=0.4, deadline=Deadline(None), look=0.05)
     end = time.monotonic() + 0.6
     while time.monotonic() < end:
         assert watch.over() is None
@@ -420,10 +420,10 @@ def fresh(tmp_path: Path) -> Iterator[tuple[Desk, Cluster]]:
         yield Desk(sandbox, tmp_path), joined
 
 
-def meanwhile(desk: Desk, joined: Cluster, does: Callable[[], None], **more: str) -> Ended:
+def meanwhile(desk: Desk, joined: Cluster, does: Callable[[], None], *flags: str, **more: str) -> Ended:
     """Scan everything on the cluster while something is done to it."""
     scan = subprocess.Popen(
-        command("scan", "-s", "*", "-o", "json", "--scheduler", joined.address),
+        command("scan", "-s", "*", "-o", "json", "--scheduler", joined.address, *flags),
         env=environment(**variables(desk.sandbox, desk.folder), **more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -521,6 +521,35 @@ def test_a_deadline_holds_whatever_the_workers_do(fresh: tuple[Desk, Cluster]) -
     assert ended.code == 3, ended.err
     assert time.monotonic() - began < 20
     assert {one["code"] for one in json.loads(ended.out)["unread"]} == {"DeadlineReached"}
+
+
+@slow
+@pytest.mark.parametrize("when", ["before", "amid"])
+@pytest.mark.parametrize("who", ["worker", "scheduler"])
+def test_a_deadline_holds_though_a_machine_hangs(fresh: tuple[Desk, Cluster], who: str, when: str) -> None:
+    desk, joined = fresh
+    _, hangs = (joined.join(variables(desk.sandbox, desk.folder), threads=2) for _ in range(2))
+    desk.sandbox.faults = [Fault("/locks", kind="slow", seconds=0.5, times=None)]
+    desk.sandbox.clear()
+
+    def stop() -> None:
+        until(lambda: when == "before" or any("/locks" in one.path for one in desk.sandbox.requests))
+        (hangs if who == "worker" else joined.scheduler).send_signal(signal.SIGSTOP)
+
+    began = time.monotonic()
+    ended = meanwhile(desk, joined, stop, "--deadline", "4s" if when == "before" else "12s")
+
+    assert time.monotonic() - began < 50
+    assert (ended.code, "Traceback" in ended.err) == (3, False), ended.err
+    if (who, when) == ("scheduler", "before"):
+        assert ended.err.startswith("azremedy: No Dask scheduler answers")
+        return
+    made = json.loads(ended.out)
+    assert {one["code"] for one in made["unread"]} == {"DeadlineReached"}
+    whole = [one for one in made["unread"] if one["what"] == "subscription"]
+    assert len(made["subscriptions"]) + len(whole) == SUBSCRIPTIONS
+    if who == "worker":
+        assert (len(made["subscriptions"]) > 0) is (when == "amid")
 
 
 # Machines that do not fit together

@@ -6,9 +6,11 @@ import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from typing import Any, TypeAlias
 
 import dask.config
@@ -17,6 +19,7 @@ from distributed import CancelledError, Client, KilledWorker, as_completed
 from distributed.security import Security
 from distributed.versions import VersionMismatchWarning
 
+from azremedy.azure import within
 from azremedy.cluster.worker import Answer, Order, Seat, read
 from azremedy.errors import AzremedyError, Incomplete, ReadError
 from azremedy.resources import Subscription
@@ -38,6 +41,12 @@ LOST = "WorkersLost"
 PAUSE, LOOK, GRACE = 0.02, 2.0, 5.0
 """Seconds between two looks for answers, two looks for workers, and from the deadline to the end of waiting."""
 
+LEAVING = 5.0
+"""Seconds that the workers, and then the scheduler, have to take in that a run is over: who hangs keeps nobody."""
+
+MOMENT = 0.01
+"""Seconds that a question has at least: none at all would mean no limit to some of Dask's methods."""
+
 
 def each(
     address: str, order: Order, subscriptions: Sequence[Subscription], *, debug: bool = False
@@ -46,13 +55,20 @@ def each(
     Yield each subscription with a worker's answer, as soon as there is one.
 
     One that cannot be read costs only itself: its `Incomplete` is yielded; so is one whose workers were lost again and
-    again, or that nobody is left to read. Raises `Incomplete` where there is no scheduler or no worker, `SignInError`
+    again, that nobody is left to read, or that was not read by the deadline. Raises `Incomplete` where there is no scheduler or no worker, `SignInError`
     where a worker cannot sign in, `AzremedyError` where the machines do not fit together.
     """
     if not subscriptions:
         return
-    with joined(address, debug=debug) as client, seated(client, order) as run:
-        yield from answers(client, run, subscriptions, order.deadline)
+    deadline = Deadline(order.deadline)
+    with ExitStack() as stack:
+        try:
+            client = stack.enter_context(joined(address, deadline, debug=debug))
+            run = stack.enter_context(seated(client, order, deadline))
+        except ReadError as late:
+            yield from ((one, late) for one in subscriptions)
+            return
+        yield from answers(client, run, subscriptions, deadline)
 
 
 def patience() -> float:
@@ -60,23 +76,86 @@ def patience() -> float:
     return float(parse_timedelta(dask.config.get("distributed.comm.timeouts.connect")))
 
 
+class Deadline:
+    """The end of a run, from joining to the last answer, in `seconds` from now; without it a run takes what it takes."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._end = inf if seconds is None else time.monotonic() + seconds
+
+    def within(self, seconds: float) -> float:
+        """Return so many seconds, or those that are left where they are fewer."""
+        return max(MOMENT, min(seconds, self._end - time.monotonic()))
+
+    @property
+    def left(self) -> float | None:
+        """The seconds that are left; None where there is no end."""
+        return None if self._seconds is None else self.within(self._seconds)
+
+    def over(self, *, grace: float = 0.0) -> bool:
+        """Whether it passed so many seconds ago."""
+        return time.monotonic() > self._end + grace
+
+    def late(self, because: str = "left no time to read this") -> ReadError:
+        """Return what is said of a subscription that was not read for it."""
+        return ReadError(f"The deadline of {self._seconds:g} s {because}.", code="DeadlineReached")
+
+
+def asked(client: Joined, deadline: Deadline, ask: Callable[..., Any], *given: Any, **named: Any) -> Any:
+    """
+    Return what `ask`, a method of the client, returns. Raises `ReadError` where the deadline passes before all answered.
+
+    A worker that hangs is waited for, until the scheduler gives it up.
+    """
+    try:
+        return client.sync(ask, *given, callback_timeout=deadline.left, **named)
+    except TimeoutError:
+        if not deadline.over():
+            raise
+        raise deadline.late("passed before every machine of the cluster had answered: one may hang") from None
+
+
 @contextmanager
-def joined(address: str, *, debug: bool) -> Iterator[Joined]:
+def joined(address: str, deadline: Deadline, *, debug: bool) -> Iterator[Joined]:
     """Yield a client of the scheduler at an address, with at least one worker that runs what this machine runs."""
     if not debug:
         hush()
-    security = trusted(address)
+    client = called(address, deadline.within(patience()))
     try:
-        client = Client(address, security=security, timeout=patience(), set_as_default=False, name=NAME)
-    except OSError as error:
-        raise Incomplete(f"No Dask scheduler answers at {address}: {first_line(error)}.") from error
-    with client:
+        wait = deadline.within(patience())
         try:
-            client.wait_for_workers(1, timeout=patience())
+            client.sync(client.wait_for_workers, 1, timeout=wait, callback_timeout=wait + 1)
         except TimeoutError as error:
             raise Incomplete(f"No worker is at the Dask scheduler at {address}: start some first.") from error
-        refuse_others(client)
+        refuse_others(client, deadline)
         yield client
+    finally:
+        left(client)
+
+
+def left(client: Joined) -> None:
+    """Leave the cluster; a scheduler that hangs is not waited for."""
+    try:
+        client.close(timeout=LEAVING)
+    except TimeoutError:
+        client.status = "closed"  # or its destructor would wait once more, and longer
+
+
+def called(address: str, wait: float) -> Joined:
+    """Return a client of the scheduler at an address. Raises `Incomplete` where it does not answer in time."""
+    security = trusted(address)
+    try:
+        # Dask itself waits without end for a scheduler that takes a connection and then says nothing.
+        return within(
+            wait + 1,
+            lambda: Client(address, security=security, timeout=wait, set_as_default=False, name=NAME),
+        )
+    except ReadError:
+        raise Incomplete(
+            f"No Dask scheduler answers at {address}: it said nothing for {wait:.3g} s."
+        ) from None
+    except OSError as error:
+        raise Incomplete(f"No Dask scheduler answers at {address}: {first_line(error)}.") from error
 
 
 def trusted(address: str) -> Security:
@@ -104,15 +183,15 @@ def hush() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def refuse_others(client: Joined) -> None:
+def refuse_others(client: Joined, deadline: Deadline) -> None:
     """Raise `AzremedyError` where the scheduler or a worker has another azremedy or Dask than this machine, or none."""
     for package in PACKAGES:
         own = version(package)
         try:
-            there = {"the scheduler": client.run_on_scheduler(version, package)}
+            there = {"the scheduler": asked(client, deadline, client.run_on_scheduler, version, package)}
         except PackageNotFoundError as missing:
             there = {"the scheduler": missing}
-        told = client.run(version, package, on_error="return")
+        told = asked(client, deadline, client.run, version, package, on_error="return")
         there |= {f"the worker {address}": found for address, found in told.items()}
         for where, found in there.items():
             if found != own:
@@ -121,17 +200,18 @@ def refuse_others(client: Joined) -> None:
 
 
 @contextmanager
-def seated(client: Joined, order: Order) -> Iterator[str]:
+def seated(client: Joined, order: Order, deadline: Deadline) -> Iterator[str]:
     """Have a seat for this run at every worker, also at those to come, while the block lasts; yield the run's name."""
     run = str(client.id)
-    for left in client.run_on_scheduler(forsaken):
-        client.unregister_worker_plugin(left)
-    client.register_plugin(Seat(order), name=run)
+    for former in asked(client, deadline, client.run_on_scheduler, forsaken):
+        asked(client, deadline, client.unregister_worker_plugin, former)
     try:
+        seat = Seat(replace(order, deadline=deadline.left))
+        asked(client, deadline, client.register_plugin, seat, name=run)
         yield run
     finally:
         with suppress(OSError, TimeoutError, ValueError, RuntimeError):
-            client.unregister_worker_plugin(run)
+            client.sync(client.unregister_worker_plugin, run, callback_timeout=LEAVING)
 
 
 def forsaken(dask_scheduler: Any) -> list[str]:
@@ -141,7 +221,7 @@ def forsaken(dask_scheduler: Any) -> list[str]:
 
 
 def answers(
-    client: Joined, run: str, subscriptions: Sequence[Subscription], deadline: float | None
+    client: Joined, run: str, subscriptions: Sequence[Subscription], deadline: Deadline
 ) -> Iterator[tuple[Subscription, Answer | Incomplete]]:
     """
     Hand out the subscriptions and yield what comes back.
@@ -149,7 +229,8 @@ def answers(
     Those whose workers were lost again and again are handed out once more at the end, each alone: with a worker that one
     of them ends, all go that it had, and most are not to blame.
     """
-    watch, doubtful = Watch(partial(workers, client), patience(), deadline), list[Subscription]()
+    watch = Watch(partial(workers, client, deadline), patience(), deadline)
+    doubtful = list[Subscription]()
     for one, answer in handed_out(client, run, subscriptions, watch):
         if isinstance(answer, ReadError) and answer.code == LOST:
             doubtful.append(one)
@@ -213,15 +294,15 @@ class Watch:
     """
     What is looked at while no answer comes: the deadline, and whether anybody is left to answer.
 
-    `workers` tells how many there are. Where there are none, others are waited for with `patience`; `deadline`,
-    `patience` and `look`, the time between two looks, are in seconds.
+    `workers` tells how many there are. Where there are none, others are waited for with `patience`; that and `look`,
+    the time between two looks, are in seconds.
     """
 
     def __init__(
-        self, workers: Callable[[], int], patience: float, deadline: float | None, *, look: float = LOOK
+        self, workers: Callable[[], int], patience: float, deadline: Deadline, *, look: float = LOOK
     ) -> None:
         self._workers, self._patience, self._deadline, self._look = workers, patience, deadline, look
-        self._began = self._looked = self._alive = time.monotonic()
+        self._looked = self._alive = time.monotonic()
 
     def answered(self) -> None:
         """Take in that somebody is there: an answer came."""
@@ -231,10 +312,8 @@ class Watch:
         """Wait a little; return why nothing more is waited for, if so."""
         time.sleep(PAUSE)
         now = time.monotonic()
-        if self._deadline is not None and now > self._began + self._deadline + GRACE:
-            return ReadError(
-                f"The deadline of {self._deadline:g} s left no time to read this.", code="DeadlineReached"
-            )
+        if self._deadline.over(grace=GRACE):
+            return self._deadline.late()
         if now < self._looked + self._look:
             return None
         self._looked = now
@@ -245,10 +324,10 @@ class Watch:
         return None
 
 
-def workers(client: Joined) -> int:
+def workers(client: Joined, deadline: Deadline) -> int:
     """Return how many workers there are; none where the scheduler does not answer."""
     try:
-        return len(client.nthreads())
+        return len(client.sync(client.nthreads, callback_timeout=deadline.within(patience())))
     except (OSError, TimeoutError, RuntimeError):
         return 0
 
