@@ -178,8 +178,8 @@ def trusted(address: str) -> Security:
 def hush() -> None:
     """Let Dask not speak of what azremedy says in a sentence."""
     warnings.simplefilter("ignore", VersionMismatchWarning)
-    for name in ("distributed", *logging.root.manager.loggerDict):
-        if name.partition(".")[0] == "distributed":
+    for name in ("distributed", "tornado.application", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] in {"distributed", "tornado"}:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
