@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import pytest
@@ -81,6 +83,80 @@ class TestEachDistribution:
         assert after.guest.packages == before.packages
         assert (after.restarts, after.out) == (False, "")
         assert says in after.err
+
+    def test_says_that_another_package_manager_is_at_work(
+        self, distribution: tuple[str, ...], wall: bool
+    ) -> None:
+        at_work = {one: Service() for one in ("apt-daily-upgrade", "dnf-automatic", "packagekit")}
+        services = {"walinuxagent": None, distribution[2]: Service(), **at_work}
+        before = guest(*distribution, services=services)
+        after = ran(before, wall=wall)
+
+        assert after.guest.packages == before.packages
+        assert (after.restarts, after.out) == (False, "")
+        assert after.err == "another package manager is at work: try again once it is done\n"
+
+
+BUSY = {
+    "systemctl": "echo LoadState=loaded",
+    "systemd-run": 'touch "$0.called"',
+    "timeout": 'shift 3; exec {timeout} 1 "$@"',
+}
+"""What the script calls, with a second in place of what it grants."""
+OF_DEBIAN = {"dpkg-query": "echo install ok installed", "apt-mark": ":", "rpm": "exit 1"}
+OF_OTHERS = {"dpkg-query": "exit 1"}
+WAITS = "Another app is currently holding the yum lock; waiting for it to exit..."
+
+
+@pytest.mark.parametrize(
+    ("programs", "says"),
+    [
+        pytest.param({**OF_DEBIAN, "apt-get": "sleep 60"}, "do not answer within two minutes", id="apt-get"),
+        pytest.param(
+            {**OF_DEBIAN, "apt-get": "case $1 in -qq) ;; *) sleep 60 ;; esac"},
+            "do not answer within two minutes",
+            id="apt-get, later",
+        ),
+        pytest.param(
+            {**OF_OTHERS, "rpm": '[ "$2" = WALinuxAgent ]', "dnf": "sleep 60"},
+            "do not answer within two minutes",
+            id="dnf",
+        ),
+        pytest.param(
+            {**OF_OTHERS, "rpm": '[ "$2" = WALinuxAgent ]', "dnf": f"echo '{WAITS}'; sleep 60"},
+            "another package manager is at work",
+            id="one that waits for another",
+        ),
+        pytest.param(
+            {**OF_OTHERS, "rpm": '[ "$2" = python3-azure-agent ]', "zypper": "sleep 60"},
+            "do not answer within two minutes",
+            id="zypper",
+        ),
+        pytest.param(
+            {
+                **OF_OTHERS,
+                "rpm": '[ "$2" = python3-azure-agent ]',
+                "zypper": "case $2 in refresh) ;; *) sleep 60 ;; esac",
+            },
+            "do not answer within two minutes",
+            id="zypper, later",
+        ),
+    ],
+)
+def test_a_repository_that_hangs_is_not_waited_for_and_no_update_begins_later(
+    tmp_path: Path, programs: dict[str, str], says: str
+) -> None:
+    for name, does in {**BUSY, **programs}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does.replace('{timeout}', str(which('timeout')))}\n")
+        (tmp_path / name).chmod(0o755)
+    ended = subprocess.run(
+        ["sh", "-c", "\n".join(UPDATE.lines)],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"}, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert ended.returncode == 1
+    assert says in ended.stderr
+    assert not (tmp_path / "systemd-run.called").exists()
 
 
 @WALLED

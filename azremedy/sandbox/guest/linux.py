@@ -56,6 +56,7 @@ TOOLS: Final = (
     "sort",
     "stat",
     "tail",
+    "timeout",
     "tr",
     "wc",
 )
