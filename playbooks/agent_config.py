@@ -28,6 +28,11 @@ from ._inside import of_linux
 
 NO = frozenset({"n", "no", "false", "0"})
 NAMED = 4
+NO_PYTHON = "there is no Python interpreter that the extension would find"
+INSTALL = (
+    "install python3 in the guest, from its distribution's repository, while no backup runs: the backup extension"
+    " fails without it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def faults(guest: LinuxGuest) -> Iterator[str]:
     if (guest.configured("Extensions.Enabled") or "y").lower() in NO:
         yield "Extensions.Enabled is off in /etc/waagent.conf"
     if not guest.pythons:
-        yield "there is no Python interpreter that the extension would find"
+        yield NO_PYTHON
 
 
 def hints(guest: LinuxGuest) -> Iterator[str]:
@@ -91,10 +96,12 @@ def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Itera
 
 def advice(finding: Finding[Any]) -> str:
     found: Configured = finding.evidence
-    return (
-        "set this right in the guest if it is not meant, and restart the agent while no backup runs: "
-        + "; ".join((*found.faults, *found.hints))
+    settings = "; ".join(one for one in (*found.faults, *found.hints) if one != NO_PYTHON)
+    right = settings and (
+        f"set this right in the guest if it is not meant, and restart the agent while no backup runs: {settings}"
     )
+    python = INSTALL if NO_PYTHON in found.faults else ""
+    return "; then ".join(filter(None, (python, right)))
 
 
 PLAYBOOK = Playbook(
@@ -102,7 +109,7 @@ PLAYBOOK = Playbook(
     title="The Linux agent's configuration keeps extensions from working",
     causes=("C18", "C3"),
     fix_class=FixClass.MANUAL,
-    remedy="Set /etc/waagent.conf right in the guest.",
+    remedy="Set /etc/waagent.conf right in the guest, or install python3 where there is no Python.",
     needs=GUEST_READS | {Read.GUEST},
     detect=detect,
     about=__doc__ or "",

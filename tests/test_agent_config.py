@@ -66,8 +66,15 @@ def test_is_left_to_a_person_with_all_that_was_found() -> None:
     told = linux(pythons=(), config=(Setting("Extensions.Enabled", "n"),))
     reason = left(ID, estate(vm(os="Linux"), item(), told)).reason
 
-    assert "no Python interpreter" in reason
+    assert reason.startswith("install python3 in the guest")
     assert "Extensions.Enabled is off" in reason
+
+
+def test_where_python_is_all_that_is_missing_it_is_all_that_is_asked_for() -> None:
+    reason = left(ID, estate(vm(os="Linux"), item(), linux(pythons=()))).reason
+
+    assert reason.startswith("install python3 in the guest")
+    assert "set this right" not in reason
 
 
 class TestStaysSilentWhen:

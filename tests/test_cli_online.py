@@ -39,6 +39,8 @@ NO_FORM = {
             "attach-disks",
             "detach-disk",
             "guest",
+            "power",
+            "resume-protection",
             "vss-copy",
             "verbose-agent-log",
         )

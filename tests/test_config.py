@@ -320,8 +320,6 @@ class TestAProjectFile:
             ("parallel = 16", False),
             ("dry-run = true", True),
             ("prove = true", False),
-            ("power = 'on'", False),
-            ("resume-protection = ['sql1']", False),
         ],
     )
     def test_tightens_a_fix_and_does_not_loosen_it(self, place: Place, text: str, accepted: bool) -> None:

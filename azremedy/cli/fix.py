@@ -148,9 +148,16 @@ SELECTING = (
 @option(
     "--power",
     type=click.Choice(("on", "off")),
+    environment=False,
     help="Start, or deallocate, VMs that were shut down from inside.",
 )
-@option("--resume-protection", multiple=True, metavar="VM", help="Resume this VM's backups; may be repeated.")
+@option(
+    "--resume-protection",
+    multiple=True,
+    metavar="VM",
+    environment=False,
+    help="Resume this VM's backups; may be repeated.",
+)
 @option(
     "--vss-copy",
     multiple=True,

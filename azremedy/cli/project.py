@@ -108,8 +108,6 @@ REFUSED = {
     "before-backup": "what is left out is not found",
     "estimate": "it would stand in place of what is found",
     "source": "what Resource Graph tells may be behind",
-    "power": "it admits writes to VMs",
-    "resume-protection": "it admits writes to protected items",
     "last": "what it knows would not be told",
     "webhook": "it says where findings are sent",
     "run": "it names a program that is run",

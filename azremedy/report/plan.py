@@ -146,7 +146,7 @@ def step(one: Step) -> Iterator[RenderableType]:
 
 
 def details(one: Step) -> Iterator[Text]:
-    yield whole(plain(f"{one.request.method} {one.request.address}"))
+    yield Text(plain(f"{one.request.method} {one.request.address}"))
     yield from changes(one)
     yield from (Text(f"lost for good: {plain(lost)}", "bold red") for lost in one.loses)
     yield Text(f"way back: {way_back(one.undo)}", "dim")
