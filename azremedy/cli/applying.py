@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -23,10 +23,10 @@ from azremedy.cli.looking import Look, look, one_subscription
 from azremedy.cli.naming import lying
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
-from azremedy.cli.writing import Writing, of_signal, of_steps, of_verdicts, worst, writing
+from azremedy.cli.writing import Writing, journal_of, of_signal, of_steps, of_verdicts, worst, writing
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal
-from azremedy.plan import Bracket, FixClass, Group, Irreversible, Ladder, Node, steps
+from azremedy.plan import Bracket, Done, FixClass, Group, Irreversible, Ladder, Node, Outcome, steps
 from azremedy.planfile import Place
 from azremedy.report import outcome, render
 from azremedy.report.outcome import Ending, waves_of
@@ -68,7 +68,10 @@ def applied(flags: Flags) -> Exit:
         earlier = runs_of(file, kept) if file else ()
         done = tuple(group for run in earlier for group in run.over)
         groups, refused = planfile.approved(file, seen.plan.groups, done) if file else (seen.plan.groups, ())
-        approved = Approved(asked, choices, seen, groups, refused, file.sha256 if file else None, done, kept)
+        waves = max([*(file.waves.values() if file else ()), *(one.wave or 0 for one in groups)], default=0)
+        approved = Approved(
+            asked, choices, seen, groups, refused, file.sha256 if file else None, earlier, waves, kept
+        )
         return carried_out(flags, made, approved, show)
 
 
@@ -81,20 +84,26 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
     document = plain(seen, place, approved.asked, approved.choices, created, where=lying(flags))
     run, result, settings = "none", Result(), settings_of(flags, approved.choices)
     after = After(made, approved, settings, show, prove=flags.prove, now=flags.now, quiet=flags.quiet)
-    if groups:
+    stopped: Exit | None = None
+    against = after.standing()
+    if groups and against is None:
         refuse_too_much(flags, groups)
         confirm(flags, groups)
         check(made.writer, groups, settings.max_unlocked)
         refuse_old_proof(made.writer.now - created, groups)
-        after.prove_earlier()
-        begun = (
-            approved.kept.header
-            if approved.kept
-            else made.begun(approved.plan or document["sha256"], settings)
-        )
-        opened = Journal.append(approved.kept.path) if approved.kept else Journal.new(begun, flags.journal)
+    against = against or after.catch_up()
+    if against is not None:
+        complain(against)
+        after.against, result = against, Result(tuple(not_begun(groups, against)))
+    elif groups:
+        if approved.kept:
+            begun, opened = approved.kept.header, Journal.append(approved.kept.path)
+        else:
+            begun, opened = journal_of(made, approved.plan or document["sha256"], settings, flags.journal)
         with opened as journal:
-            run = begun.id
+            run, after.journal = begun.id, journal
+            if flags.prove:
+                journal.to_prove()
             if not flags.quiet:
                 note(f"azremedy: run {run}, journal {journal.path}")
             result = carry_out(
@@ -107,6 +116,9 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
                 stop=made.stop,
                 against=after.between,
             )
+            stopped = of_signal(made.stop, result.unlocked)
+            if stopped is None:
+                after.rest(result)
     ending = Ending(
         run=run,
         subscription=made.guid,
@@ -116,12 +128,12 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         by_hand=seen.plan.by_hand,
         verified=after.verified,
         proofs=after.proofs,
-        waves=tuple(waves_of(groups, result.done)),
+        waves=tuple(waves_of(groups, result.done, approved.waves)),
     )
-    if (code := of_signal(made.stop, result.unlocked)) is not None:
+    if stopped is not None:
         report(flags, ending)
         complain(f"told to stop: what is left to find out, `azremedy resume {run}` does")
-        return code
+        return stopped
     after.rest(result)
     gone = {one.finding for one in after.verified if one.verdict in CURED}
     left = tuple(one for one in ending.by_hand if one.finding not in gone)
@@ -129,6 +141,11 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
     ending = replace(ending, done=done, verified=after.verified, proofs=after.proofs, by_hand=left)
     report(flags, ending)
     return worst([ended(ending), after.code, incomplete(flags, seen)])
+
+
+def not_begun(groups: Iterable[Group], reason: str) -> Iterator[Done]:
+    """Yield the steps of groups as skipped for a reason."""
+    return (Done(group.id, step, Outcome.SKIPPED, reason) for group in groups for step in steps(*group.nodes))
 
 
 def settings_of(flags: Flags, choices: Choices) -> Settings:

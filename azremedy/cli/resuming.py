@@ -107,23 +107,25 @@ def looked_again(
     made: Writing, run: Run, unlocked: Iterable[Unlocked] = ()
 ) -> tuple[tuple[Verified, ...], Exit]:
     """Read what a run was to cure again, and return what is left of it, or what it means that it cannot be read."""
+    try:
+        return second_look(made, run, unlocked), Exit.CLEAN
+    except AzremedyError as error:
+        complain(f"what run {run.header.id} was to cure could not be looked at again: {error}")
+        return (), error.exit
+
+
+def second_look(made: Writing, run: Run, unlocked: Iterable[Unlocked] = ()) -> tuple[Verified, ...]:
+    """Read what a run was to cure again, and return what is left of it. Raises `AzremedyError`."""
     known = load()
     cures = [cure for group in run.groups for cure in group.cures if cure.playbook in known]
     if not cures:
-        return (), Exit.CLEAN
+        return ()
     asked = Asked(
         playbooks=tuple(sorted({cure.playbook for cure in cures})),
         vms=tuple(sorted({vm.text for cure in cures for vm in cure.vms})),
         deep=True,
     )
-    try:
-        estate, scan = scanned(made.session, made.subscription, asked, lambda _: None)
-    except AzremedyError as error:
-        complain(f"what run {run.header.id} was to cure could not be looked at again: {error}")
-        return (), error.exit
+    estate, scan = scanned(made.session, made.subscription, asked, lambda _: None)
     applied = [Done(one.group, one.step, Outcome.APPLIED) for one in run.entries if one.state == "confirmed"]
     off = {one.lock for one in unlocked if not one.closed}
-    verified = verify_run(
-        run.groups, known, estate, scan.diagnoses, scan.not_evaluated, done=applied, off=off
-    )
-    return verified, Exit.CLEAN
+    return verify_run(run.groups, known, estate, scan.diagnoses, scan.not_evaluated, done=applied, off=off)

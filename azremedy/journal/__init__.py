@@ -11,6 +11,8 @@ goes on with its plan in the same file, a further line holds what is left of tha
     confirmed, unconfirmed, failed, stale, deferred, skipped, not needed    the outcome
     closing, closed, left, kept open    the lock that a bracket lifted
     undone       taken back by a rollback
+    to prove     what is cured is to be proved by a backup
+    wave         a wave was looked at again; `wrong` groups had gone wrong by then, `against` keeps the next from beginning
     finished     the run came to its end
 
 Secrets never get here: whoever writes passes whole bodies only of types that hold none.
@@ -19,7 +21,19 @@ Secrets never get here: whoever writes passes whole bodies only of types that ho
 from __future__ import annotations
 
 from azremedy.journal.process import Applier, folder
-from azremedy.journal.reading import Entry, Run, read, runs, unfinished
+from azremedy.journal.reading import Came, Entry, Run, read, runs, unfinished
 from azremedy.journal.writing import Header, Journal, header
 
-__all__ = ["Applier", "Entry", "Header", "Journal", "Run", "folder", "header", "read", "runs", "unfinished"]
+__all__ = [
+    "Applier",
+    "Came",
+    "Entry",
+    "Header",
+    "Journal",
+    "Run",
+    "folder",
+    "header",
+    "read",
+    "runs",
+    "unfinished",
+]

@@ -55,8 +55,25 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Came:
+    """
+    What a wave came to when it was looked at again, and whether it was proved by backups.
+
+    `wrong` is the number of groups that had gone wrong by its end, `against` what keeps the next one from beginning.
+    """
+
+    wrong: int
+    proved: bool
+    against: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """A journal that was read back; `outcomes` has the last event of every step, sent or not."""
+    """
+    A journal that was read back; `outcomes` has the last event of every step, sent or not.
+
+    `waves` says of each wave that was looked at again what it came to, `prove` whether its cures were to be proved.
+    """
 
     path: Path
     header: Header
@@ -64,6 +81,8 @@ class Run:
     entries: tuple[Entry, ...] = ()
     outcomes: Mapping[str, str] = field(default_factory=dict)
     finished: bool = False
+    waves: Mapping[int, Came] = field(default_factory=dict)
+    prove: bool = False
 
     @property
     def open_brackets(self) -> tuple[Entry, ...]:
@@ -147,7 +166,8 @@ def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
     groups: tuple[Group, ...] = ()
     entries: dict[str, Entry] = {}
     outcomes: dict[str, str] = {}
-    finished = False
+    waves: dict[int, Came] = {}
+    finished = prove = False
     for event in events:
         name, key = event["event"], event.get("step", "")
         match name:
@@ -157,7 +177,12 @@ def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
                 groups = (*(one for one in groups if one.id not in again), *now)
             case "finished":
                 finished = True
+            case "to prove":
+                prove = True
+            case "wave":
+                waves[event["wave"]] = Came(event["wrong"], event["proved"], event["against"])
             case "intend":
+                waves.pop(next((one.wave or 0 for one in groups if one.id == event["group"]), 0), None)
                 finished = False  # a rollback goes on where the run had ended
                 entries[key] = _intended(event)
                 outcomes[key] = name
@@ -167,7 +192,7 @@ def _replayed(path: Path, header: Header, events: list[Json]) -> Run:
                 if key in entries:
                     noted = datetime.fromisoformat(event["at"])
                     entries[key] = replace(_after(entries[key], name, event), noted=noted)
-    return Run(path, header, groups, tuple(entries.values()), outcomes, finished)
+    return Run(path, header, groups, tuple(entries.values()), outcomes, finished, waves, prove)
 
 
 def _intended(event: Json) -> Entry:

@@ -172,6 +172,27 @@ class Journal:
         given = {name: value for name, value in members.items() if value is not None}
         self._line({"event": event, "step": key, "at": plain(at), **given})
 
+    def to_prove(self) -> None:
+        """Note that what is cured is to be proved by a backup."""
+        self._line({"event": "to prove"})
+
+    def wave(self, number: int, at: datetime, *, wrong: int, proved: bool, against: str | None) -> None:
+        """
+        Note that a wave was looked at again, and whether it was proved.
+
+        `wrong` is the number of groups that had gone wrong by its end, `against` what keeps the next one from beginning.
+        """
+        self._line(
+            {
+                "event": "wave",
+                "wave": number,
+                "at": plain(at),
+                "wrong": wrong,
+                "proved": proved,
+                "against": against,
+            }
+        )
+
     def finish(self, at: datetime) -> None:
         """Note that the run came to its end."""
         self._line({"event": "finished", "at": plain(at)})

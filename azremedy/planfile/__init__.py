@@ -81,6 +81,7 @@ class Refused:
     group: str
     summary: str
     reason: str
+    wave: int | None = None
 
 
 class Planned(Protocol):
@@ -234,7 +235,9 @@ def approved(
             run.append(same)
         elif canonical(group["binding"]) not in carried_out:
             missed.append(group)
-    refused = (Refused(group["id"], group["summary"], changed(group, planned)) for group in missed)
+    refused = (
+        Refused(group["id"], group["summary"], changed(group, planned), group.get("wave")) for group in missed
+    )
     return tuple(run), tuple(refused)
 
 

@@ -44,16 +44,18 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Wave:
-    """A wave of a run; `reason` is why it did not begin."""
+    """A wave of a run, `of` so many in its plan; `well` is whether all steps came out so, `reason` why it did not begin."""
 
     number: int
+    of: int
     vms: tuple[ArmId, ...]
     begun: bool
+    well: bool = True
     reason: str | None = None
 
 
-def waves_of(groups: Iterable[Group], done: Sequence[Done]) -> Iterator[Wave]:
-    """Yield the waves of these groups: one of which every step was skipped did not begin."""
+def waves_of(groups: Iterable[Group], done: Sequence[Done], of: int) -> Iterator[Wave]:
+    """Yield the waves of these groups, which are some of a plan `of` so many waves: one of which every step was skipped did not begin."""
     found: dict[int, list[Group]] = {}
     for group in groups:
         if group.wave is not None:
@@ -63,7 +65,8 @@ def waves_of(groups: Iterable[Group], done: Sequence[Done]) -> Iterator[Wave]:
         vms = dict.fromkeys(vm for group in members for cure in group.cures for vm in cure.vms)
         said = [one for one in done if one.group in ids]
         begun = any(one.outcome is not Outcome.SKIPPED for one in said)
-        yield Wave(number, tuple(vms), begun, said[0].reason if said and not begun else None)
+        well = all(one.outcome in FINE for one in said)
+        yield Wave(number, of, tuple(vms), begun, well, said[0].reason if said and not begun else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ def of(ending: Ending) -> Iterator[RenderableType]:
         yield listed(Text("By hand:", "bold"), by_hand(ending.by_hand))
     yield from verified(ending)
     yield from (proof(one) for one in ending.proofs)
-    yield from (wave(one, len(ending.waves)) for one in ending.waves)
+    yield from map(wave, ending.waves)
     yield summary(ending)
 
 
@@ -188,10 +191,10 @@ def proof(one: Proof) -> Text:
     return Text.assemble((PROVED[one.proved], "green" if one.proved else "red"), said)
 
 
-def wave(one: Wave, of: int) -> Text:
-    said = plain(f"wave {one.number} of {of} ({count(len(one.vms), 'VM')})")
+def wave(one: Wave) -> Text:
+    said = plain(f"wave {one.number} of {one.of} ({count(len(one.vms), 'VM')})")
     if one.begun:
-        return Text(f"{said}: over")
+        return Text(f"{said}: over") if one.well else Text(f"{said}: over, and not all went well", "bold red")
     return Text(f"{said}: not begun" + plain(f": {one.reason}" if one.reason else ""), "bold red")
 
 
