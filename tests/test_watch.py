@@ -248,7 +248,10 @@ class TestASubscription:
         ]
         assert news["gone"] == []
         assert {one["vm"].split("/")[2] for one in news["unseen"]} == {lost}
-        assert "is not, or not as enabled" in hidden.err
+        assert (
+            f"is not, or not as enabled: look at the roles of this identity, or give --forget {lost}"
+            in hidden.err
+        )
         values = metrics(file)
         assert (values["azremedy_scan_whole",], values["azremedy_unread_subscriptions",]) == (0, 1)
         several.change(f"/subscriptions/{lost}", "state", "Enabled")

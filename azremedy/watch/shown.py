@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -11,10 +10,6 @@ from azremedy.arm import ArmId
 from azremedy.resources import Read, Unread
 from azremedy.scan import Scan
 from azremedy.watch.memory import Memory
-
-HIDDEN: Final = (
-    "it was shown before, and now it is not, or not as enabled: have the role given back, or say --forget"
-)
 
 
 def hidden(last: Memory, scans: Sequence[Scan], failed: Sequence[Unread]) -> tuple[Unread, ...]:
@@ -26,7 +21,16 @@ def hidden(last: Memory, scans: Sequence[Scan], failed: Sequence[Unread]) -> tup
     if any(gap.read is Read.MANAGEMENT_GROUPS for gap in failed):
         return ()
     missing = sorted(last.subscriptions - looked_at(scans, failed))
-    return tuple(Unread(Read.SUBSCRIPTION, ArmId(one), HIDDEN) for one in missing)
+    return tuple(Unread(Read.SUBSCRIPTION, ArmId(one), why(one)) for one in missing)
+
+
+def why(subscription: str) -> str:
+    """Return what keeps one from being read that was shown before, and what to do."""
+    guid = subscription.rpartition("/")[2]
+    return (
+        "it was shown before, and now it is not, or not as enabled: look at the roles of this identity, "
+        f"or give --forget {guid} once"
+    )
 
 
 def looked_at(scans: Sequence[Scan], failed: Sequence[Unread]) -> frozenset[str]:
