@@ -65,10 +65,22 @@ SECRETS = {
     "a GUID that is a key": "error with x-ms-key 6b4a5bbe-0000-4000-8000-00d00c0ffee5",
     "an SSH key": "warning ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl",
     "a cookie": "failed Cookie: session=S3CR",
+    "a key as the end of a word": "error: ApiKey=S3CR",
+    "a key of a subscription": "error: SubscriptionKey=S3CR",
+    "a key of two words": "error: my-key: S3CR",
+    "a key in the middle of a word": "error: api_key_value S3CR",
+    "a key in quotes": "failed with key 'S3CR'",
+    "a key in double quotes": 'failed with key "S3CR" of this',
+    "a key in quotes within JSON": r"failed with key \"S3CR\"",
+    "a key in Spanish": "error: clave: S3CR",
+    "a key in Spanish, in quotes": "error de clave 'S3CR'",
+    "a password as a short argument": "error in: smbclient -U u -p S3CR //a/b",
+    "a password of digits as a short argument": "error in: smbclient -p 0053CR7",
+    "a password joined to its argument": "error in: mysqldump -u root -pS3CR",
 }
 """A line for every known shape of a secret; what of it must not be seen stands in `LEAKS`."""
 LEAKS = re.compile(
-    r"S3CR|Zk3|Eby8|UVErC|q83v|eyJhdWQ|MIID|ADBaM|5A1F|7D6C|6b4a5bbe|c0ffee|AAAAC3|okWi", re.IGNORECASE
+    r"S3CR|53CR|Zk3|Eby8|UVErC|q83v|eyJhdWQ|MIID|ADBaM|5A1F|7D6C|6b4a5bbe|c0ffee|AAAAC3|okWi", re.IGNORECASE
 )
 
 
@@ -134,6 +146,16 @@ class TestInTheVm:
             "cannot freeze /var/lib/mysql/data: Device or resource busy",
             r"Faulting application name: IaaSBcdrExtension.exe, path C:\Packages\Plugins\x.exe failed",
             "timed out: http://168.63.129.16:32526/vmSettings",
+            r"cannot open the registry key HKLM\SOFTWARE\Microsoft\BcdrAgent",
+            r"cannot open the registry key 'HKLM\SOFTWARE\Microsoft\BcdrAgent'",
+            "No se puede abrir la clave del Registro: error 5",
+            "KeyError: 'goalState'",
+            "CNG Key Isolation failed to start",
+            "error: keyboard not found",
+            "Violation of PRIMARY KEY constraint, an error",
+            "error in: mkdir -p /var/lib/waagent",
+            "error in: ssh -p 22 host",
+            "error: 3 keys were not found",
         ],
     )
     def test_what_tells_of_the_fault_stays(self, os: str, wall: bool | None, line: str) -> None:

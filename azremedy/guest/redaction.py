@@ -40,8 +40,9 @@ MATCH: Final = "|".join((*FAULTS, *NAMES))
 
 SECRETS: Final = (
     "password|passwd|passphrase|passcode|pwd|contrase|passwort|kennwort|secret|token|bearer|authorization|cookie"
-    "|credential|sharedaccess|sharedkey|accesskey|accountkey|storagekey|private.?key|protectedsettings|publicsettings"
+    "|credential|sharedaccess|private.?key|protectedsettings|publicsettings"
     "|connectionstring|certificate|thumbprint"
+    "|(access|account|api|app|client|encryption|function|host|master|primary|secondary|shared|signing|storage|subscription)[_.-]?key"
 )
 """How a word begins that announces a secret."""
 
@@ -53,7 +54,11 @@ REDACTIONS: Final = (
     "([?])[^ ]*=[^ ]*",
     f"(({SECRETS})[A-Za-z]*)[^A-Za-z].*",
     "((^|[^A-Za-z])pass)[^A-Za-z].*",
-    "((^|[^A-Za-z])(sig|signature|key)[^A-Za-z0-9]{0,3}([:=>]|%3d)).*",
+    "((^|[^A-Za-z])(sig|signature)[^A-Za-z0-9]{0,3}([:=>]|%3d)).*",
+    "((key|clave)s?([_-][A-Za-z0-9_-]{0,20})?[^A-Za-z0-9]{0,3}([:=>]|%3d)).*",
+    "((key|clave)s? +[^A-Za-z0-9 ]{0,1}[\"'])[^\"'[\\\\]+[\\\\]{0,1}[\"']",
+    "((^|[^A-Za-z0-9-])-p[ =:]+[\"']?)([0-9]*[A-Za-z_!%&*+@^~]|[0-9]{6})[^ ]*",
+    "((^| )-u *[^ ]+ +-p)[^ ]+",
     "(^|[^A-Za-z])eyJ[A-Za-z0-9_=.-]*",
     "()[A-Za-z0-9+/]{48,}={0,2}",
     "()[A-Za-z0-9/]*[+][A-Za-z0-9+/]{7,}={0,2}",
