@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 
 from azremedy.apply import shell
 from azremedy.arm import ArmId, Request
+from azremedy.guest import linux, starting
 from azremedy.lifting import lift
 from azremedy.plan import (
     Bracket,
@@ -86,6 +87,34 @@ redeploy = Step(
     changes_vm=SQL1,
 )
 few = Expect(SQL1, "properties.restorePoints", Check.BELOW, 18)
+
+
+def script_of(lines: list[str], width: int) -> list[str]:
+    """Return what a dry run on a screen of this width shows as the script of a step, as it would be copied."""
+    run = replace(redeploy, request=Request("POST", SQL1, "runCommand", {"script": lines}))
+    made = text(Plan((group(run),), ()), Context("prod", NOW, timedelta(hours=4)), width=width).splitlines()
+    begin = next(number for number, line in enumerate(made) if line.strip() == "with this script:") + 1
+    depth = len(made[begin - 1]) - len(made[begin - 1].lstrip()) + 2
+    return [line[depth:] for line in made[begin : begin + len(lines)]]
+
+
+@pytest.mark.parametrize("width", [60, 300])
+def test_a_dry_run_shows_the_very_script_that_is_sent(width: int) -> None:
+    for lines in (
+        linux.script("update-agent"), linux.script("keep-agent"), linux.script("probe"), starting("IaasVmProvider", "Automatic").lines,
+    ):  # fmt: skip
+        assert script_of(list(lines), width) == list(lines)
+
+
+def test_a_script_is_no_command_to_a_build_server_for_all_that() -> None:
+    hostile = ["::error::x", "  ::add-mask::y", "a ##vso[task.complete]", "\x1b[31mred"]
+
+    assert script_of(hostile, 300) == [
+        r":\x3aerror::x",
+        r"  :\x3aadd-mask::y",
+        r"a #\x23vso[task.complete]",
+        r"\x1b[31mred",
+    ]
 
 
 def group(*nodes: Node, relief: str | None = None) -> Group:

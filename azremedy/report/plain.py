@@ -12,11 +12,15 @@ import re
 from collections.abc import Callable
 from unicodedata import category
 
-COMMAND = re.compile(r"(?<=#)#(?=(?:vso)?\[)|(?<=:):(?=[0-9a-f]*[g-z-]|[^0-9a-f:/]|$)", re.IGNORECASE)
+MARK = r"(?<=#)#(?=(?:vso)?\[)"
+COMMAND = re.compile(rf"{MARK}|(?<=:):(?=[0-9a-f]*[g-z-]|[^0-9a-f:/]|$)", re.IGNORECASE)
 """
 The second character of what begins a command: Azure DevOps and GitHub look for `##` anywhere in a line, GitHub for `::`
 at its start, which a table that breaks a text into lines can make of any place. An IPv6 address is none.
 """
+
+AT_ITS_START = re.compile(rf"{MARK}|(?<=\A:):", re.IGNORECASE)
+"""The same of a line that nothing breaks, without the blanks at its start."""
 
 NAMED = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
@@ -52,10 +56,24 @@ def defused(text: str, escape: Callable[[str], str]) -> str:
 
 def plain(text: object) -> str:
     """Return the text of anything on one line, with nothing in it that a terminal or a build server would obey."""
-    shown = str(text)
-    if not shown.isprintable():
-        shown = "".join(c if visible(c) else escaped(c) for c in shown)
-    return defused(shown, escaped)
+    return defused(seen(str(text)), escaped)
+
+
+def plain_line(text: str) -> str:
+    """
+    Return a line to be copied: as it is, but for what nobody would see and for what begins a command where it stands.
+
+    It must be printed whole, since a break could make a start of any place in it.
+    """
+    shown = seen(text)
+    words = shown.lstrip()
+    blanks = shown[: len(shown) - len(words)]
+    return blanks + AT_ITS_START.sub(lambda mark: escaped(mark[0]), words)
+
+
+def seen(text: str) -> str:
+    """Return a text in which each character that does not show as itself is its escape."""
+    return text if text.isprintable() else "".join(c if visible(c) else escaped(c) for c in text)
 
 
 def plain_json(text: str) -> str:

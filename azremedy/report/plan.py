@@ -33,7 +33,7 @@ from azremedy.plan import (
     View,
 )
 from azremedy.planning import Plan
-from azremedy.report.plain import plain
+from azremedy.report.plain import plain, plain_line
 from azremedy.report.screen import count, local, unread, vm_names
 from azremedy.report.table import WIDTH, drawn, listed, whole
 from azremedy.resources import Unread
@@ -180,7 +180,7 @@ def told(path: str, value: Json) -> Iterator[Text]:
         yield Text(plain(f"  with {path}: {value}"))
         return
     yield Text("  with this script:")
-    yield from (whole(plain(f"    {line}")) for line in value)
+    yield from (whole(f"    {plain_line(str(line))}") for line in value)
 
 
 def shown(expect: Expect, own: ArmId) -> str:
