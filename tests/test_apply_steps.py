@@ -24,6 +24,7 @@ from applying import (
     expect,
     gone,
     group,
+    header,
     item,
     ladder,
     lift,
@@ -34,8 +35,11 @@ from applying import (
     vm,
 )
 
+from azremedy.apply import Stop, carry_out
 from azremedy.arm import ArmId, Request
-from azremedy.plan import Outcome, View
+from azremedy.journal import Journal
+from azremedy.plan import Expect, Outcome, View
+from azremedy.plan import Test as Is
 
 A, S, D = Outcome.APPLIED, Outcome.STALE, Outcome.DEFERRED
 K, U, F = Outcome.SKIPPED, Outcome.UNCONFIRMED, Outcome.FAILED
@@ -362,6 +366,54 @@ class TestPuttingOff:
         assert lab.writes() == []
         [word] = lab.told
         assert "looked at once more in 1 min (--settle), and only then sent" in word
+
+
+class TestALongWait:
+    def test_is_told_of_once_with_what_is_waited_for_and_how_long(self, tmp_path: Path) -> None:
+        never = replace(
+            allow(), after=(expect(RULE, "properties.access", "Deny"),), within=timedelta(minutes=2)
+        )
+        with bench(tmp_path, speed=60) as lab:
+            [done] = lab.do(never)
+
+        assert done.outcome is U
+        [word] = lab.told
+        assert word.startswith(f"{never.summary}: waits up to 1.8 min more: ")
+        assert "Deny" in word
+
+    def test_that_is_ended_by_the_word_to_stop_is_why_the_next_rung_is_left(self, tmp_path: Path) -> None:
+        stop = Stop()
+        never = Expect(vm("dc1"), "properties.provisioningState", Is.EQUALS, "Never")
+        with bench(tmp_path, speed=60) as lab:
+
+            def told(word: str) -> None:
+                lab.told.append(word)
+                stop.event.set()
+
+            climbing = replace(ladder("reapply", "restart"), until=(never,))
+            with Journal.new(header(lab.sandbox), lab.file) as written:
+                done = carry_out(
+                    [group(climbing)], lab.writer, written, EASY, lab.clock, told, stop=stop
+                ).done
+
+        assert "whether that was enough" in lab.told[0]
+        assert [one.outcome for one in done] == [A, K]
+        assert done[1].reason == "The run was told to stop."
+
+    def test_that_is_soon_over_is_not_told_of(self, tmp_path: Path) -> None:
+        soon = replace(
+            allow(), after=(expect(RULE, "properties.access", "Deny"),), within=timedelta(seconds=25)
+        )
+        with bench(tmp_path, speed=60) as lab:
+            lab.do(soon, allow())
+
+        assert lab.told == []
+
+    def test_between_two_looks_is_told_of_from_half_a_minute_on(self, tmp_path: Path) -> None:
+        with bench(tmp_path, speed=60) as lab:
+            lab.do(rung("restart"), settings=replace(EASY, settle=timedelta(seconds=45)))
+
+        assert any("looked at once more in 0.75 min" in word for word in lab.told)
 
 
 VAULT_POLICY = f"{item('app1').text.partition('/backupFabrics')[0]}/backupPolicies/daily".replace(

@@ -10,7 +10,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponent
 
 from azremedy.apply import backups, expect
 from azremedy.apply.keep import RULE, kept, left
-from azremedy.apply.means import UNREADABLE, Means, Patience
+from azremedy.apply.means import LONG, UNREADABLE, Means, Patience
 from azremedy.apply.needs import Interrupted
 from azremedy.arm import Accepted, ArmId, Json, Look
 from azremedy.errors import WriteError
@@ -31,8 +31,6 @@ UNLOCKING: Final = timedelta(minutes=10)
 BUSY_FOR: Final = timedelta(minutes=5)
 ADOPTING: Final = timedelta(minutes=2)
 """How long a backup of unknown fate is looked for."""
-WORTH_A_WORD: Final = timedelta(minutes=1)
-"""From which length on somebody is told of a wait between two looks."""
 TURNS: Final = 3
 """How often a write goes out whose etag was outdated, or whose deletion timed out behind ARM's yes (T25)."""
 
@@ -122,9 +120,9 @@ def _unsettled(means: Means, step: Step) -> str | None:
     if why := expect.unmet(means.writer, step.before):
         return why
     settle = means.settings.settle
-    if settle >= WORTH_A_WORD:
+    if settle > LONG:
         minutes = settle.total_seconds() / 60
-        means.tell(f"{step.summary}: looked at once more in {minutes:g} min (--settle), and only then sent")
+        means.tell(f"{step.summary}: looked at once more in {minutes:.2g} min (--settle), and only then sent")
     means.patience(settle).sleep(settle.total_seconds())
     return None
 
@@ -151,7 +149,7 @@ class _Sending:
     def __init__(self, means: Means, task: Task) -> None:
         self.means, self.task, self.step = means, task, task.step
         self.at = means.clock.now()
-        self.patience = means.patience(self.step.within)
+        self.patience = means.patience(self.step.within, self.step.summary)
         self.read: Json | None = None
         self.turns = 0
         self.accepted: Accepted | None = None
@@ -181,7 +179,7 @@ class _Sending:
             return None, why
         self.read = shown.get((target, View.RESOURCE))
         self.at = self.means.clock.now()
-        self.patience = self.means.patience(self.step.within)
+        self.patience = self.means.patience(self.step.within, self.step.summary)
         body, opens = kept(self.step, shown), self.task.opens
         self.means.journal.intend(
             self.task.key, self.task.group, self.step, body=body, at=self.at, opens=opens
@@ -199,7 +197,9 @@ class _Sending:
         return etag
 
     def _send(self, etag: str | None) -> Accepted:
-        patience = self.means.patience(UNLOCKING if self.task.unlocked else BUSY_FOR)
+        patience = self.means.patience(
+            UNLOCKING if self.task.unlocked else BUSY_FOR, f"{self.step.summary}, as soon as ARM takes it"
+        )
 
         def later(error: BaseException) -> bool:
             if not isinstance(error, WriteError) or error.executed is not False:
@@ -355,7 +355,12 @@ def adopted(means: Means, task: Task, since: datetime) -> bool:
         found[:] = backups.jobs(means.writer, item, since, operation=backups.BACKUP_JOB)[:1] if item else []
         return None if found else "no backup was found"
 
-    if means.patience(ADOPTING).until(unmet) is not None:
+    if (
+        means.patience(ADOPTING, f"{task.step.summary}, of which it is not known whether it began").until(
+            unmet
+        )
+        is not None
+    ):
         return False
     means.journal.note("sent", task.key, means.clock.now(), job=str(found[0].id))
     return True

@@ -186,7 +186,9 @@ def close(means: Means, key: str, lock: ArmId, body: Json | None, opened: dateti
 def _put_back(means: Means, key: str, lock: ArmId, body: Json) -> str | None:
     """Return why a lock is not back, None where it is. Raises `_Others`."""
     request = Request("PUT", lock, body=writable(lock, body))
-    patience = means.patience(HURRIED if means.stop.told else CLOSING, heeds=False)
+    patience = means.patience(
+        HURRIED if means.stop.told else CLOSING, f"put the lock {lock.name} back", heeds=False
+    )
 
     def tried() -> str | None:
         found = expect.body(means.writer, lock)
@@ -201,7 +203,7 @@ def _put_back(means: Means, key: str, lock: ArmId, body: Json) -> str | None:
 
     if why := patience.until(tried):
         return why
-    lag = means.patience(BRIEF if means.stop.told else LAG, heeds=False)
+    lag = means.patience(BRIEF if means.stop.told else LAG, f"see the lock {lock.name} back", heeds=False)
     return lag.until(lambda: _as_before(means.writer, lock, body))
 
 

@@ -150,10 +150,13 @@ def walk(means: Means, place: Place, nodes: Sequence[Node]) -> Walked:
         elif walked.goes_on:
             walked.add(_node(means, here, node))
         else:
-            walked.done += skip(
-                means, here, [node], "A step before it did not come out as planned.", own=True
-            )
+            walked.done += skip(means, here, [node], unreached(means), own=True)
     return walked
+
+
+def unreached(means: Means) -> str:
+    """Return why a step is not come to."""
+    return "The run was told to stop." if means.stop.told else "A step before it did not come out as planned."
 
 
 def superfluous(means: Means, node: Node, before: Walked) -> bool:
@@ -189,9 +192,7 @@ def climbed(means: Means, place: Place, ladder: Ladder) -> Walked:
     for number, rung in enumerate(ladder.rungs):
         here = place.below(number)
         if not walked.goes_on:
-            walked.done += skip(
-                means, here, [rung], "A step before it did not come out as planned.", own=True
-            )
+            walked.done += skip(means, here, [rung], unreached(means), own=True)
             continue
         since = means.clock.now()
         tried = _node(means, here, rung)
@@ -203,7 +204,7 @@ def climbed(means: Means, place: Place, ladder: Ladder) -> Walked:
         }:
             walked.goes_on = False
             continue
-        patience = means.patience(ladder.within)
+        patience = means.patience(ladder.within, f"{last.step.summary}, and see whether that was enough")
         try:
             enough = patience.until(partial(expect.unmet, means.writer, ladder.until, since)) is None
         except Interrupted:

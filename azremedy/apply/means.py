@@ -25,6 +25,12 @@ SHORTEST: Final = 2.0
 LONGEST: Final = 30.0
 """Seconds between two looks at something that is awaited."""
 
+LONG: Final = timedelta(seconds=30)
+"""From which length on somebody is told of a wait."""
+
+SILENT: Final = 10.0
+"""Seconds that such a wait goes on before it is told of: most are over by then."""
+
 SLICE: Final = 1.0
 """Seconds of waiting after which the word to stop is heard."""
 
@@ -68,20 +74,28 @@ class Means:
             self._items[vm] = backups.items_of(self.writer, vm)
         return self._items[vm]
 
-    def patience(self, within: timedelta, *, heeds: bool = True) -> Patience:
-        """Return patience of that length, from now on; `heeds`: the word to stop ends it."""
-        return Patience(self, within, self.clock.now(), heeds=heeds)
+    def patience(self, within: timedelta, what: str = "", *, heeds: bool = True) -> Patience:
+        """Return patience of that length, from now on, for `what`; `heeds`: the word to stop ends it."""
+        return Patience(self, within, self.clock.now(), heeds=heeds, what=what)
 
 
 @dataclass(slots=True)
 class Patience:
-    """A time that may be waited, in ARM's seconds, whichever is longer: as its clock tells, or as was slept."""
+    """
+    A time that may be waited, in ARM's seconds, whichever is longer: as its clock tells, or as was slept.
+
+    Where `what` is waited for is named, somebody is told once that a long wait has begun.
+    """
 
     means: Means
     within: timedelta
     started: datetime
     heeds: bool
+    what: str = ""
     slept: float = 0.0
+    missing: str | None = None
+    """What was unmet at the last look."""
+    told: bool = False
 
     @property
     def left(self) -> float:
@@ -95,9 +109,17 @@ class Patience:
         while rest > 0:
             if self.heeds and self.means.stop.told:
                 raise Interrupted
+            self._tell()
             self.means.clock.sleep(min(rest, SLICE))
             self.slept += min(rest, SLICE)
             rest -= SLICE
+
+    def _tell(self) -> None:
+        if self.told or not self.what or self.slept < SILENT or self.left < LONG.total_seconds() - SILENT:
+            return
+        self.told = True
+        because = f": {self.missing}" if self.missing else ""
+        self.means.tell(f"{self.what}: waits up to {self.left / 60:.2g} min more{because}")
 
     def until(self, unmet: Callable[[], str | None]) -> str | None:
         """Look again and again until nothing is unmet (None), or patience ends (what was unmet at the last look)."""
@@ -106,9 +128,10 @@ class Patience:
             if self.heeds and self.means.stop.told:
                 raise Interrupted
             try:
-                return unmet()
+                self.missing = unmet()
             except UNREADABLE as error:
-                return str(error)
+                self.missing = str(error)
+            return self.missing
 
         retrying = Retrying(
             retry=retry_if_result(lambda words: words is not None),

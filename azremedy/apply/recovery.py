@@ -182,7 +182,7 @@ def _looked_up(means: Means, entry: Entry) -> Done:
 
 def _fate(means: Means, task: Task, entry: Entry) -> Done:
     step = entry.step
-    patience = means.patience(step.within)
+    patience = means.patience(step.within, step.summary)
     look = follow(means, Accepted(202, operation=entry.operation), patience)
     if look and look.over and not look.succeeded:
         reason = f"ARM took it, and the operation ended {look.status}: {look.reason or 'no reason is given'}"

@@ -192,6 +192,8 @@ def follow(made: Writing, vm: ArmId, look: Callable[[], Json]) -> Proof:
             return Proof(
                 vm, proved, ArmId(job["id"]), None if proved else "; ".join(errors(properties)) or status
             )
+        if pause == SOONEST:
+            note(f"azremedy: follows the backup of {vm.name} to its end")
         made.clock.sleep(pause)
         pause = min(pause * 1.5, LATEST)
     return Proof(vm, proved=False, error="its backup had not ended: `azremedy prove` looks again")
