@@ -110,6 +110,8 @@ NOTE = Advice(
 )
 """The note under the first message."""
 
+UNSEEN = "its script for Windows: **not run on Windows**"
+
 HEAD = f"""\
 # Coverage
 
@@ -130,6 +132,9 @@ planted:
 - `guest [name]` is `{CURED_INSIDE}`.
 
 The last two end with a backup that completes. What a person has to do has no such end.
+
+Scripts for Windows run in the sandbox, which carries out their statements one by one, and are read by PowerShell's parser
+where there is one (`test_windows_scripts.py`). A cure with such a script says that it was **not run on Windows**.
 
 Under a message stand the tests in which a backup fails in just this way, and the cause is named as the cause. Where it says
 `none`, that cause is shown under another message only: verdicts go by the cause, and by what the message lists. This page is made by
@@ -209,12 +214,24 @@ def table(advice: Iterable[Advice]) -> Iterator[str]:
         cells = (
             prose(one.text),
             ids(cards) or "no playbook",
-            "<br>".join(prose(card.remedy) for card in cards),
+            "<br>".join(cure(card) for card in cards),
             classes(cards),
             prose(one.since),
             "<br>".join(tests(card.id) for card in cards) or ", ".join(f"`{test}`" for test in one.tests),
         )
         yield f"| {' | '.join(cells)} |"
+
+
+def cure(card: Playbook[Any]) -> str:
+    """Return what a playbook does about its cause, and whether any of it was never seen to run where it is for."""
+    return prose(card.remedy) + (f" ({UNSEEN})" if card.id in on_windows() else "")
+
+
+def on_windows() -> set[str]:
+    """The playbooks of which a script is for Windows: what cures inside, and the check of a disk that was copied."""
+    return {one.playbook for one in CASES.values() if one.vm.get("os", "Windows") == "Windows"} | {
+        "disk-size"
+    }
 
 
 def ids(cards: Iterable[Playbook[Any]]) -> str:

@@ -20,10 +20,12 @@ from coverage_page import (
     FROM_INSIDE,
     NOTE,
     UNDER,
+    UNSEEN,
     Advice,
     cured_inside,
     inside,
     named,
+    on_windows,
     page,
     planted,
     shown,
@@ -97,6 +99,14 @@ def test_each_cause_under_a_message_names_who_shows_it_there_or_none() -> None:
 @pytest.mark.parametrize("symptom", ORIGIN, ids=lambda one: one.code)
 def test_every_message_is_failed_with_by_a_vm_whose_cause_is_named(symptom: Symptom) -> None:
     assert any(shown(symptom, cause) for about, cause in PAIRS if about is symptom)
+
+
+def test_a_cure_by_a_script_for_windows_says_that_it_was_not_run_there() -> None:
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.count(" | ") == 5]
+    said = {id_ for id_ in CARDS for row in rows if f"{CARDS[id_].remedy} ({UNSEEN})" in row}
+
+    assert said == named() & on_windows()
+    assert {"provider-service", "sql-vss", "agent-service", "vmsnapshot-extension", "disk-size"} <= said
 
 
 def test_every_playbook_named_is_one() -> None:
