@@ -45,7 +45,7 @@ def run(sandbox: Sandbox, tmp_path: Path) -> Desk:
 FORMLESS = {
     "--apply", "--yes", "--allow", "--severity", "--now", "--lift-subscription-locks", "--keep-unlocked", "--guest",
     "--vss-copy", "--redesign-locks", "--confirm", "--delete-collection", "--exclude-lun", "--attach-disks",
-    "--detach-disk", "--verbose-agent-log",
+    "--power", "--resume-protection", "--detach-disk", "--verbose-agent-log",
 }  # fmt: skip
 
 

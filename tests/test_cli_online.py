@@ -29,6 +29,7 @@ NO_FORM = {
     ("rollback", "--now"),
     *((name, flag) for name in ("scan", "diagnose") for flag in ("--guest", "--now")),
     ("logs", "--now"),
+    ("watch", "--forget"),
     *(
         ("fix", f"--{flag}")
         for flag in (
