@@ -379,7 +379,7 @@ class TestDetached:
             assert hanging(at) == [0, 1, 2]
         assert because in json.dumps(document(ended))
         assert ended.code == 1
-        assert "\naz vm disk detach --subscription " in shown.out
+        assert "\n#    az vm disk detach --subscription " in shown.out
         assert ("umount" if os == "Linux" else "Set-Disk -IsOffline") in shown.out
 
 
