@@ -149,6 +149,7 @@ SCENES: Final = (
         "a lock on the points of three VMs, in two waves", "restore-point-lock",
         estate(full("sql1"), full("sql2"), full("sql3"), locks=[POINTS_LOCK]),
         replace(ADMITTED, waves=amounts("1,100%")),
+        causes=("C6", "C13"),
     ),
     Scene(
         "two locks on the points", "restore-point-lock",
