@@ -142,6 +142,7 @@ def test_the_parts_in_container_apps_find_one_another_and_nobody_else_does() -> 
 @pytest.mark.parametrize("told", [commands_on_aks, commands_in_container_apps])
 def test_the_commands_run_as_they_stand(told: Any, tmp_path: Path) -> None:
     """On loopback, with free ports in the place of theirs, and certificates as a cluster's own authority makes them."""
+    PORTS.clear()  # those of another test may not be free again yet
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.crt")
     made = authority.issue_cert("scheduler")
