@@ -17,7 +17,7 @@ from typing import Final
 
 from azremedy.arm import ArmId, PostingReader
 from azremedy.collect import kql, sources
-from azremedy.collect.graph import AT_ONCE, ROOM, first_number
+from azremedy.collect.graph import AT_ONCE, ROOM, first_number, guid_of, parts
 from azremedy.errors import ReadError
 from azremedy.resources import PER_VAULT, Read, Subscription
 
@@ -98,13 +98,12 @@ class Estimate:
 
 def counts(reader: PostingReader, subscriptions: Sequence[Subscription]) -> Counts:
     """Ask Resource Graph for its counts. Raises `ReadError` that says so, and what tells as well."""
-    guids = [one.id.subscription or "" for one in subscriptions]
-    parts = [guids[at : at + AT_ONCE] for at in range(0, len(guids), AT_ONCE)]
+    guids = [guid_of(one) for one in subscriptions]
     took: list[float] = []
 
     def number(query: str) -> int:
         found = 0
-        for part in parts:
+        for part in parts(guids):
             began = monotonic()
             found += first_number(reader, query, part)
             took.append(monotonic() - began)

@@ -201,6 +201,11 @@ class Group:
     wave: int | None = None
     """Its wave, from 1: it begins once those of the wave before are over; None where there are none."""
 
+    @property
+    def vms(self) -> tuple[ArmId, ...]:
+        """The VMs that its cures are for, each once."""
+        return tuple(dict.fromkeys(vm for cure in self.cures for vm in cure.vms))
+
 
 class Outcome(StrEnum):
     """What became of a step."""

@@ -43,6 +43,14 @@ def stopped(down: Down) -> bool:
     return (down.state or "").lower() != RUNNING
 
 
+def said(down: Down, called: str) -> str:
+    """Return what is wrong with a service, which people call so."""
+    if down.start is None:
+        return f"the service {down.service} ({called}) is not there"
+    how = "is disabled" if disabled(down) else "is stopped"
+    return f"the service {down.service} ({called}) {how}"
+
+
 def started(vm: ArmId, down: Down, mode: str) -> tuple[Step, ...] | str:
     """Return the step that has a service start so (`Automatic`, `Manual`) and starts it, or why there is none."""
     before = MODES.get((down.start or "").lower())

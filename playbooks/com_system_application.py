@@ -23,7 +23,7 @@ from azremedy.resources import Read
 
 from ._cures import singly
 from ._inside import WRITES, of_windows
-from ._windows_service import Down, disabled, seen, started, stopped
+from ._windows_service import Down, disabled, said, seen, started, stopped
 
 SERVICE = "COMSysApp"
 
@@ -38,18 +38,11 @@ def detect(estate: Estate) -> Iterator[Finding[Down]]:
         yield Finding(
             vm=vm.id,
             resource=vm.id,
-            message=said(down),
+            message=said(down, "COM+ System Application"),
             severity=severity,
             evidence=down,
             failure=failure,
         )
-
-
-def said(down: Down) -> str:
-    if down.start is None:
-        return f"the service {SERVICE} (COM+ System Application) is not there"
-    how = "is disabled" if disabled(down) else "is stopped"
-    return f"the service {SERVICE} (COM+ System Application) {how}"
 
 
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:

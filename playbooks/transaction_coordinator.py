@@ -23,7 +23,7 @@ from azremedy.resources import Read
 
 from ._cures import singly
 from ._inside import WRITES, of_windows
-from ._windows_service import Down, disabled, seen, started, stopped
+from ._windows_service import Down, disabled, said, seen, started, stopped
 
 SERVICE = "MSDTC"
 RIGHT = "ntauthority\\networkservice"
@@ -40,7 +40,7 @@ def detect(estate: Estate) -> Iterator[Finding[Down]]:
         yield Finding(
             vm=vm.id,
             resource=vm.id,
-            message=said(down),
+            message=wrong_with(down),
             severity=severity,
             evidence=down,
             failure=failure,
@@ -52,13 +52,10 @@ def foreign(down: Down) -> bool:
     return bool(down.account) and "".join((down.account or "").split()).lower() != RIGHT
 
 
-def said(down: Down) -> str:
-    if down.start is None:
-        return f"the service {SERVICE} (Distributed Transaction Coordinator) is not there"
+def wrong_with(down: Down) -> str:
     if foreign(down):
         return f"the service {SERVICE} logs on as {down.account}, and not as Network Service"
-    how = "is disabled" if disabled(down) else "is stopped"
-    return f"the service {SERVICE} (Distributed Transaction Coordinator) {how}"
+    return said(down, "Distributed Transaction Coordinator")
 
 
 def plan(_: Estate, findings: Sequence[Finding[Any]], choices: Choices) -> Iterator[Cure | ByHand]:

@@ -11,11 +11,11 @@ from azremedy.cli.looking import Look, scanned
 from azremedy.cli.output import note
 from azremedy.cli.progress import Show
 from azremedy.cli.proving import Since, proved, since_done, since_run
-from azremedy.cli.resuming import second_look
+from azremedy.cli.resuming import off, second_look
 from azremedy.cli.writing import WRONG, Writing
 from azremedy.errors import AzremedyError, Exit
 from azremedy.journal import Journal, Run
-from azremedy.plan import Done, Group, Unlocked
+from azremedy.plan import Done, Group
 from azremedy.planfile import Asked, Refused
 from azremedy.report.outcome import Proof
 from azremedy.report.screen import count
@@ -123,12 +123,10 @@ class After:
 
     def made_up_for(self, run: Run, wave: int) -> None:
         """Look at a wave of an earlier run where that is missing, and prove it where it is to be proved and is not."""
-        came, vms = (
-            run.waves.get(wave),
-            tuple(vm for one in run.groups for cure in one.cures for vm in cure.vms),
-        )
-        prove = run.prove if came is None else False
-        prove = prove or (self.prove and wave == self.ended_with and not (came and came.proved))
+        came = run.waves.get(wave)
+        vms = tuple(dict.fromkeys(vm for one in run.groups for vm in one.vms))
+        missing = self.prove and wave == self.ended_with and not (came and came.proved)
+        prove = missing or (came is None and run.prove)
         if came is None:
             try:
                 verified = second_look(self.made, run)
@@ -140,7 +138,7 @@ class After:
             self.wrong += len(unhelped(run.groups, verified))
             vms = cured(verified)
         if prove and vms:
-            self.prove_now(tuple(dict.fromkeys(vms)), since_run(run))
+            self.prove_now(vms, since_run(run))
         if came is None or prove:
             self.against = self.unproved(wave, vms) or self.too_much(wave)
             self.code = Exit.STEP_FAILED if self.against else self.code
@@ -190,7 +188,7 @@ class After:
 
     def enough(self, groups: Sequence[Group], result: Result) -> str | None:
         """Return what speaks against going on after a wave: a proof that failed, a lock that is not back, or too much that went wrong."""
-        wave, vms = groups[0].wave, {vm for group in groups for cure in group.cures for vm in cure.vms}
+        wave, vms = groups[0].wave, {vm for group in groups for vm in group.vms}
         self.wrong += len(set(gone_wrong(groups, result, self.verified)))
         return self.unproved(wave, vms) or not_back(groups, result) or self.too_much(wave)
 
@@ -234,7 +232,7 @@ def looked_again(
     made: Writing, approved: Approved, groups: Sequence[Group], result: Result, show: Show, *, now: bool
 ) -> tuple[Verified, ...]:
     """Read the cured VMs again, closely, and return what is left of their findings."""
-    vms = {vm for group in groups for cure in group.cures for vm in cure.vms}
+    vms = {vm for group in groups for vm in group.vms}
     asked = replace(approved.asked, vms=tuple(sorted(vm.text for vm in vms)), groups=(), deep=True)
     estate, scan = scanned(made.session, made.subscription, asked, show, now=now)
     before = approved.seen.scan.diagnoses
@@ -249,11 +247,6 @@ def looked_again(
         beside=beside,
         off=off(result.unlocked),
     )
-
-
-def off(unlocked: Iterable[Unlocked]) -> frozenset[ArmId]:
-    """Return the locks that were lifted and are not back."""
-    return frozenset(one.lock for one in unlocked if not one.closed)
 
 
 def cured(verified: Iterable[Verified]) -> tuple[ArmId, ...]:

@@ -17,10 +17,11 @@ from azremedy.apply import Result, Settings, carry_out, check
 from azremedy.ci import in_ci
 from azremedy.cli.afterwards import CURED, After, Approved
 from azremedy.cli.earlier import named, runs_of
-from azremedy.cli.fix import incomplete, log, plain, say_unfitting, seconds, table, there
+from azremedy.cli.fix import incomplete, log, plain, say_unfitting, table, there
 from azremedy.cli.fix_flags import Flags
 from azremedy.cli.looking import Look, look, one_subscription
 from azremedy.cli.naming import lying
+from azremedy.cli.options import seconds
 from azremedy.cli.output import colored, complain, note, put, width
 from azremedy.cli.progress import Show, progress
 from azremedy.cli.writing import Writing, journal_of, of_signal, of_steps, of_verdicts, worst, writing
@@ -84,7 +85,6 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
     document = plain(seen, place, approved.asked, approved.choices, created, where=lying(flags))
     run, result, settings = "none", Result(), settings_of(flags, approved.choices)
     after = After(made, approved, settings, show, prove=flags.prove, now=flags.now, quiet=flags.quiet)
-    stopped: Exit | None = None
     against = after.standing()
     if groups and against is None:
         refuse_too_much(flags, groups)
@@ -92,55 +92,64 @@ def carried_out(flags: Flags, made: Writing, approved: Approved, show: Show) -> 
         check(made.writer, groups, settings.max_unlocked)
         refuse_old_proof(made.writer.now - created, groups)
     against = against or after.catch_up()
+    stopped: Exit | None = None
     if against is not None:
         complain(against)
         after.against, result = against, Result(tuple(not_begun(groups, against)))
+        after.rest(result)
     elif groups:
-        if approved.kept:
-            begun, opened = approved.kept.header, Journal.append(approved.kept.path)
-        else:
-            begun, opened = journal_of(made, approved.plan or document["sha256"], settings, flags.journal)
-        with opened as journal:
-            run, after.journal = begun.id, journal
-            if flags.prove:
-                journal.to_prove()
-            if not flags.quiet:
-                note(f"azremedy: run {run}, journal {journal.path}")
-            result = carry_out(
-                groups,
-                made.writer,
-                journal,
-                settings,
-                made.clock,
-                note,
-                stop=made.stop,
-                against=after.between,
-            )
-            stopped = of_signal(made.stop, result.unlocked)
-            if stopped is None:
-                after.rest(result)
+        run, result, stopped = written(flags, made, approved, after, document["sha256"])
+    gone = {one.finding for one in after.verified if one.verdict in CURED} if stopped is None else set()
     ending = Ending(
         run=run,
         subscription=made.guid,
-        done=result.done,
+        done=result.done if stopped is not None else (*result.done, *after.done),
         unlocked=result.unlocked,
         refused=approved.refused,
-        by_hand=seen.plan.by_hand,
+        by_hand=tuple(one for one in seen.plan.by_hand if one.finding not in gone),
         verified=after.verified,
         proofs=after.proofs,
         waves=tuple(waves_of(groups, result.done, approved.waves)),
     )
+    report(flags, ending)
     if stopped is not None:
-        report(flags, ending)
         complain(f"told to stop: what is left to find out, `azremedy resume {run}` does")
         return stopped
-    after.rest(result)
-    gone = {one.finding for one in after.verified if one.verdict in CURED}
-    left = tuple(one for one in ending.by_hand if one.finding not in gone)
-    done = (*ending.done, *after.done)
-    ending = replace(ending, done=done, verified=after.verified, proofs=after.proofs, by_hand=left)
-    report(flags, ending)
     return worst([ended(ending), after.code, incomplete(flags, seen)])
+
+
+def written(
+    flags: Flags, made: Writing, approved: Approved, after: After, plan: str
+) -> tuple[str, Result, Exit | None]:
+    """
+    Carry groups out and look at what came of them; return the run, the result, and its exit code where it was told to stop.
+
+    `plan` is the hash of a plan that stands in no file.
+    """
+    if approved.kept:
+        begun, opened = approved.kept.header, Journal.append(approved.kept.path)
+    else:
+        begun, opened = journal_of(made, approved.plan or plan, after.settings, flags.journal)
+    with opened as journal:
+        after.journal = journal
+        if flags.prove:
+            journal.to_prove()
+        if not flags.quiet:
+            note(f"azremedy: run {begun.id}, journal {journal.path}")
+        result = carry_out(
+            approved.groups,
+            made.writer,
+            journal,
+            after.settings,
+            made.clock,
+            note,
+            stop=made.stop,
+            against=after.between,
+        )
+        stopped = of_signal(made.stop, result.unlocked)
+        if stopped is None:
+            after.rest(result)
+    return begun.id, result, stopped
 
 
 def not_begun(groups: Iterable[Group], reason: str) -> Iterator[Done]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from azremedy.arm import ArmId
-from azremedy.cli.options import color, debugging, option
+from azremedy.cli.options import color, debugging, option, output
 from azremedy.cli.output import colored, complain, put, width
 from azremedy.cli.scan import scan
 from azremedy.cli.scan_flags import ONLINE
@@ -77,14 +77,7 @@ class Flags:
     environment=False,
     help="With --guest: ask although a backup of the VM is due; never while one runs.",
 )
-@option(
-    "--output",
-    "-o",
-    type=click.Choice(OUTPUTS),
-    default="table",
-    show_default=True,
-    help="What is written to standard output.",
-)
+@output(outputs=OUTPUTS)
 @color()
 @debugging()
 @click.pass_context

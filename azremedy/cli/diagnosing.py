@@ -14,6 +14,7 @@ from azremedy.cli.inside import asking
 from azremedy.cli.looking import LOCKS
 from azremedy.cli.naming import lying
 from azremedy.cli.offline import looked_back, with_gaps
+from azremedy.cli.options import seconds
 from azremedy.cli.output import note
 from azremedy.cli.progress import progress, reading
 from azremedy.cli.seen import Seen
@@ -55,7 +56,7 @@ def read_case(flags: Flags) -> Case:
         connect(
             flags.cloud,
             tenant=flags.tenant,
-            deadline=flags.deadline.total_seconds() if flags.deadline else None,
+            deadline=seconds(flags.deadline),
             log=note if flags.debug else None,
             guests=flags.guest,
         ) as session,

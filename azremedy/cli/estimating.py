@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from azremedy import __version__
 from azremedy.cli.online import kept
+from azremedy.cli.options import seconds
 from azremedy.cli.output import complain, note, put
 from azremedy.cli.subscriptions import resolved
 from azremedy.effort import Estimate, Plan, counts, from_checkpoint, from_counts
@@ -29,11 +30,10 @@ def estimating(
     flags: Flags, playbooks: Sequence[Playbook[Any]] | None, search: Callable[[Any], Any] | None
 ) -> Exit:
     """Write what the scan that is asked for will take."""
-    deadline = flags.deadline.total_seconds() if flags.deadline else None
     with connect(
         flags.cloud,
         tenant=flags.tenant,
-        deadline=deadline,
+        deadline=seconds(flags.deadline),
         log=note if flags.debug else None,
         workers=flags.in_flight,
     ) as session:

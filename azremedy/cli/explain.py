@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from azremedy.cli.options import color, debugging, option
+from azremedy.cli.options import color, debugging, option, output
 from azremedy.cli.output import colored, put, width
 from azremedy.errors import AzremedyError
 from azremedy.explanation import Cards, Explanation, everything, find, names, suggestions
@@ -35,14 +35,7 @@ def known_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> 
     environment=False,
     help="Explain every code, number, cause and playbook.",
 )
-@option(
-    "--output",
-    "-o",
-    type=click.Choice(OUTPUTS),
-    default="table",
-    show_default=True,
-    help="What is written to standard output.",
-)
+@output(outputs=OUTPUTS)
 @color()
 @debugging()
 def explain(what: tuple[str, ...], all_: bool, output: str, color: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import click
 from azremedy.cli.disks import excluded, named, unfitting
 from azremedy.cli.fix_flags import Flags, refuse_contradictions, waves
 from azremedy.cli.naming import lying
-from azremedy.cli.options import color, debugging, option, span, target
+from azremedy.cli.options import color, debugging, option, output, seconds, span, target
 from azremedy.cli.output import colored, complain, note, put, save, width
 from azremedy.cli.reports import save_reports
 from azremedy.cli.scan import scan
@@ -196,14 +195,7 @@ SELECTING = (
     help="Groups that are written at once.",
 )
 @option("--as", "form", type=click.Choice(("az",)), help="Print the plan as commands of az.")
-@option(
-    "--output",
-    "-o",
-    type=click.Choice(OUTPUTS),
-    default="table",
-    show_default=True,
-    help="What is written to standard output.",
-)
+@output(outputs=OUTPUTS)
 @color()
 @debugging()
 @click.pass_context
@@ -272,10 +264,6 @@ def shown(flags: Flags) -> Exit:
         save_reports(flags.report, {**scans.document([seen.scan]), "plan": document})
     present(flags, seen, document, created, choices, where=where)
     return incomplete(flags, seen)
-
-
-def seconds(of: timedelta | None) -> float | None:
-    return of.total_seconds() if of else None
 
 
 def log(flags: Flags) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from azremedy.cli.diagnosing import lying_in, subject_of
 from azremedy.cli.inside import asking
+from azremedy.cli.options import seconds
 from azremedy.cli.output import note
 from azremedy.cli.progress import progress, reading
 from azremedy.guest import LOGS
@@ -24,7 +25,7 @@ def read(flags: Flags) -> Logs:
         connect(
             flags.cloud,
             tenant=flags.tenant,
-            deadline=flags.deadline.total_seconds() if flags.deadline else None,
+            deadline=seconds(flags.deadline),
             log=note if flags.debug else None,
             guests=True,
         ) as session,

@@ -10,7 +10,7 @@ import click
 
 from azremedy.arm import ArmId
 from azremedy.cli.diagnose import OUTPUTS
-from azremedy.cli.options import color, debugging, option
+from azremedy.cli.options import color, debugging, option, output
 from azremedy.cli.output import colored, complain, put, width
 from azremedy.cli.scan import scan
 from azremedy.errors import AzremedyError, Exit
@@ -56,14 +56,7 @@ class Flags:
     environment=False,
     help="Ask although a backup of the VM is due; never while one runs.",
 )
-@option(
-    "--output",
-    "-o",
-    type=click.Choice(OUTPUTS),
-    default="table",
-    show_default=True,
-    help="What is written to standard output.",
-)
+@output(outputs=OUTPUTS)
 @color()
 @debugging()
 @click.pass_context

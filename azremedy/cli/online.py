@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from azremedy import fleet, saved
 from azremedy.arm import ArmId
+from azremedy.cli.options import seconds
 from azremedy.cli.output import note, save
 from azremedy.cli.progress import Show, counting, progress, reading
 from azremedy.cli.seen import Seen
@@ -47,7 +48,6 @@ def online(
     `Incomplete` is raised.
     """
     scans: dict[ArmId, Scan] = {}
-    deadline = flags.deadline.total_seconds() if flags.deadline else None
     log = note if flags.debug else None
     with (
         uncollected(),
@@ -55,7 +55,7 @@ def online(
         connect(
             flags.cloud,
             tenant=flags.tenant,
-            deadline=deadline,
+            deadline=seconds(flags.deadline),
             log=log,
             workers=flags.in_flight,
             guests=flags.guest,
@@ -136,9 +136,13 @@ class Looking:
                 yield one, scan
             else:
                 left.append(one)
-        deadline = flags.deadline.total_seconds() if flags.deadline else None
         order = cluster.Order(
-            self.question, self.session.cloud, flags.tenant, flags.in_flight, deadline, estates=self.learns
+            self.question,
+            self.session.cloud,
+            flags.tenant,
+            flags.in_flight,
+            seconds(flags.deadline),
+            estates=self.learns,
         )
         for one, answer in cluster.each(str(flags.scheduler), order, left, debug=flags.debug):
             if isinstance(answer, Incomplete):
@@ -151,11 +155,16 @@ class Looking:
             yield one, self.learned(scan, estate)
 
     @property
+    def naming(self) -> bool:
+        """Whether names are given that must be found somewhere."""
+        flags = self.flags
+        return bool(flags.vm or flags.resource_group or flags.vault or flags.policy)
+
+    @property
     def learns(self) -> bool:
         """Whether what was read is needed here, beside what is said of it."""
         flags = self.flags
-        names = flags.vm or flags.resource_group or flags.vault or flags.policy
-        return bool(flags.mask or names or flags.save_estate or flags.change or self.done)
+        return bool(flags.mask or self.naming or flags.save_estate or flags.change or self.done)
 
     def before(self, subscription: Subscription) -> Scan | None:
         """Judge what a checkpoint has of a subscription, if it has it."""
@@ -193,7 +202,7 @@ class Looking:
         with self.lock:
             if flags.mask:
                 flags.mask.learn(estate)
-            if flags.vm or flags.resource_group or flags.vault or flags.policy:
+            if self.naming:
                 self.seen.add(estate)
         if flags.save_estate:
             save(flags.save_estate, saved.dump(estate))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -64,6 +64,11 @@ def option(*names: str, environment: bool = True, **attributes: Any) -> Callable
 
 
 UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+
+
+def seconds(of: timedelta | None) -> float | None:
+    """Return a length of time that a flag gives, in seconds; None where it is not given."""
+    return of.total_seconds() if of else None
 
 
 def span(written: str) -> timedelta:
@@ -145,15 +150,19 @@ def target(file: str) -> Path:
     return path
 
 
-def output(default: str = "table") -> Callable[[F], F]:
+def output(
+    default: str = "table",
+    outputs: Sequence[str] = OUTPUTS,
+    text: str = "What is written to standard output.",
+) -> Callable[[F], F]:
     """Make `--output`."""
     return option(
         "--output",
         "-o",
-        type=click.Choice(OUTPUTS),
+        type=click.Choice(outputs),
         default=default,
         show_default=True,
-        help="What is written to standard output.",
+        help=text,
     )
 
 

@@ -40,7 +40,7 @@ def prove(
     from azremedy.report import outcome  # noqa: PLC0415 - as above
 
     found = named(run)
-    vms = list(dict.fromkeys(vm for group in found.groups for cure in group.cures for vm in cure.vms))
+    vms = list(dict.fromkeys(vm for group in found.groups for vm in group.vms))
     with writing_of(found, cloud, tenant, note if ctx.obj["debug"] else None) as made:
         ended = proved(made, vms, Settings(), since_run(found), journal)
     put(outcome.text(outcome.Ending(ended.run, made.guid, ended.done, proofs=ended.proofs)))

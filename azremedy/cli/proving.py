@@ -91,7 +91,7 @@ def _latest(noted: Iterable[tuple[Group, Step, datetime | None]]) -> Since:
     found: dict[ArmId, datetime] = {}
     for group, step, at in noted:
         if at and not step.triggers_backup:
-            for vm in {vm for cure in group.cures for vm in cure.vms}:
+            for vm in group.vms:
                 found[vm] = max(at, found.get(vm, at))
     return found
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from azremedy import journal as journals
+from azremedy.arm import ArmId
 from azremedy.cli.looking import scanned
 from azremedy.cli.output import complain, note, put
 from azremedy.cli.runs import named
@@ -127,5 +128,11 @@ def second_look(made: Writing, run: Run, unlocked: Iterable[Unlocked] = ()) -> t
     )
     estate, scan = scanned(made.session, made.subscription, asked, lambda _: None)
     applied = [Done(one.group, one.step, Outcome.APPLIED) for one in run.entries if one.state == "confirmed"]
-    off = {one.lock for one in unlocked if not one.closed}
-    return verify_run(run.groups, known, estate, scan.diagnoses, scan.not_evaluated, done=applied, off=off)
+    return verify_run(
+        run.groups, known, estate, scan.diagnoses, scan.not_evaluated, done=applied, off=off(unlocked)
+    )
+
+
+def off(unlocked: Iterable[Unlocked]) -> frozenset[ArmId]:
+    """Return the locks that were lifted and are not back."""
+    return frozenset(one.lock for one in unlocked if not one.closed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from azremedy.cli.config import default
-from azremedy.cli.options import option, span, target
+from azremedy.cli.options import option, output, span, target
 from azremedy.cli.scan import scan
 from azremedy.cli.scan_flags import NEVER, told
 from azremedy.errors import Exit
@@ -126,14 +126,7 @@ def command(written: str) -> Command:
     show_default=True,
     help="With --once: exit with 1 for what is new or worse, of this severity or above.",
 )
-@option(
-    "--output",
-    "-o",
-    type=click.Choice(OUTPUTS),
-    default="table",
-    show_default=True,
-    help="How news are written to standard output.",
-)
+@output(outputs=OUTPUTS, text="How news are written to standard output.")
 @click.pass_context
 def watch(ctx: click.Context, /, **given: Any) -> Exit:
     """
@@ -145,10 +138,7 @@ def watch(ctx: click.Context, /, **given: Any) -> Exit:
 
     It ends with SIGTERM or Ctrl-C, and goes on from there when it is started again.
     """
-    own = Watch(
-        **{name: given.pop(name) for name in Watch.__dataclass_fields__ if name != "output"},
-        output=given.pop("output"),
-    )
+    own = Watch(**{name: given.pop(name) for name in Watch.__dataclass_fields__})
     flags = told(ctx, {**defaults(ctx), **given})
     from azremedy.cli.watching import watched  # noqa: PLC0415 - the SDK is loaded when something is read
 

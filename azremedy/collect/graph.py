@@ -85,8 +85,8 @@ class Graph:
             found.update(str(row.get("subscriptionId")).lower() for row in page)
 
         try:
-            for at in range(0, len(guids), AT_ONCE):
-                self._queries += ask(self._reader, kql.VMS, guids[at : at + AT_ONCE], count)
+            for part in parts(guids):
+                self._queries += ask(self._reader, kql.VMS, part, count)
         except ReadError:
             return Counter(dict.fromkeys(guids, self._room))
         return found
@@ -144,6 +144,11 @@ def owner(rows: Mapping[str, Rows], row: Json) -> Rows | None:
 
 def guid_of(subscription: Subscription) -> str:
     return subscription.id.subscription or ""
+
+
+def parts(guids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield subscriptions in as many as one query may be about."""
+    return (guids[at : at + AT_ONCE] for at in range(0, len(guids), AT_ONCE))
 
 
 def ask(reader: PostingReader, query: str, guids: Sequence[str], take: Callable[[list[Json]], None]) -> int:

@@ -62,7 +62,7 @@ def waves_of(groups: Iterable[Group], done: Sequence[Done], of: int) -> Iterator
             found.setdefault(group.wave, []).append(group)
     for number, members in sorted(found.items()):
         ids = {group.id for group in members}
-        vms = dict.fromkeys(vm for group in members for cure in group.cures for vm in cure.vms)
+        vms = dict.fromkeys(vm for group in members for vm in group.vms)
         said = [one for one in done if one.group in ids]
         begun = any(one.outcome is not Outcome.SKIPPED for one in said)
         well = all(one.outcome in FINE for one in said)

@@ -83,14 +83,14 @@ def of(plan: Plan, context: Context) -> Iterator[RenderableType]:
 
 def of_wave(number: int, groups: Iterable[Group]) -> Text:
     """Return which VMs a wave reaches."""
-    names = vm_names(vm for group in groups for cure in group.cures for vm in cure.vms)
+    names = vm_names(vm for group in groups for vm in group.vms)
     said = plain(", ".join(sorted(names.values())))
     return Text.assemble((f"Wave {number}, {count(len(names), 'VM')}: ", "bold"), said)
 
 
 def of_group(group: Group, context: Context) -> Parts:
     """Return a group: for which VMs, and what is done."""
-    names = vm_names(vm for cure in group.cures for vm in cure.vms)
+    names = vm_names(group.vms)
     whose = ", ".join(dict.fromkeys(cure.playbook for cure in group.cures))
     head = Text.assemble((f"{', '.join(names.values())}: {whose}", "bold"), (f"  [{group.id}]", "dim"))
     relief = [Text(plain(f"relieved only: {cure.relief}"), "yellow") for cure in group.cures if cure.relief]
@@ -277,7 +277,7 @@ def summary(plan: Plan) -> Text:
         return Text("Nothing is planned.", "bold")
     numbers = Counter({one: number for one, number in plan.counts().items() if number})
     classes = Text(", ").join(Text(f"{number} {one}", COLORS[one]) for one, number in numbers.items())
-    vms = len({vm for group in plan.groups for cure in group.cures for vm in cure.vms})
+    vms = len({vm for group in plan.groups for vm in group.vms})
     return Text.assemble((count(numbers.total(), "write"), "bold"), " (", classes, f") on {count(vms, 'VM')}")
 
 

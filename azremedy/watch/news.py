@@ -185,7 +185,7 @@ def remembered(one: Diagnosis, before: Found | None, now: datetime, within: time
     due = one.finding.due
     if due is None or not is_near(one, now, within):
         told = None
-    elif told is None or due < told:
+    elif earlier(due, told):
         told = due
     return Found(one.fingerprint, one.playbook.id, one.finding.vm.text, str(one.finding.severity), told)
 
@@ -193,7 +193,7 @@ def remembered(one: Diagnosis, before: Found | None, now: datetime, within: time
 def still(known: Iterable[str], looked: Looked) -> frozenset[str]:
     """Return those of these VMs, by lower-cased id, whose subscription was not read whole: nothing is known of them."""
     whole = {scan.subscription.id.key for scan in looked.scans if not scan.unread}
-    return frozenset(vm for vm in known if "/".join(vm.split("/")[:3]) not in whole)
+    return frozenset(vm for vm in known if subscription_of(vm) not in whole)
 
 
 def counts(looked: Looked) -> Mapping[str, int]:
